@@ -1,0 +1,59 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import os from 'node:os';
+
+export interface Environment {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly system: string;
+  readonly node: string;
+  readonly v8: string;
+  readonly python: string | null;
+  readonly cc: string | null;
+  /** The kernel's policy on huge pages: it decides how many page-table entries a fork has to copy. */
+  readonly hugePages: string | null;
+  readonly load: number;
+}
+
+export function describeEnvironment(python: string, cc: string): Environment {
+  return {
+    cpu: os.cpus()[0]?.model.trim() ?? 'unknown CPU',
+    cores: os.availableParallelism(),
+    memoryBytes: os.totalmem(),
+    system: `${os.type()} ${os.release()} ${os.arch()}`,
+    node: process.version,
+    v8: process.versions.v8,
+    python: firstLine(python, ['-c', 'import platform as p; print(p.python_implementation(), p.python_version())']),
+    cc: firstLine(cc, ['--version']),
+    hugePages: hugePagePolicy(),
+    load: os.loadavg()[0] ?? 0,
+  };
+}
+
+export function environmentLines(environment: Environment): string[] {
+  const gigabytes = (environment.memoryBytes / 2 ** 30).toFixed(0);
+  return [
+    `${environment.cpu}, ${environment.cores} cores, ${gigabytes} GiB, ${environment.system}, ` +
+      `huge pages: ${environment.hugePages ?? 'unknown'}, load ${environment.load.toFixed(1)}`,
+    `Node ${environment.node} (V8 ${environment.v8}), ${environment.python ?? 'no Python'}, ${environment.cc ?? 'no C compiler'}`,
+  ];
+}
+
+function firstLine(command: string, args: string[]): string | null {
+  try {
+    const output = execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    return output.split('\n')[0]?.trim() ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function hugePagePolicy(): string | null {
+  try {
+    const text = readFileSync('/sys/kernel/mm/transparent_hugepage/enabled', 'utf8');
+    return /\[(\w+)\]/.exec(text)?.[1] ?? null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,224 @@
+// Internal binding, generated from src-rs/node by napi-derive. Not public API: see src/index.ts.
+
+/**
+ * Which binding artifact the generated loader actually loaded: `'native'` for
+ * a native addon, otherwise the `platformArchABI` of the WASI flavor. Every
+ * flavor napi-rs can build is listed, because `NAPI_RS_NATIVE_LIBRARY_PATH`
+ * can point the loader at a WASI artifact this package does not build itself.
+ */
+export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
+
+/** A descriptor that is readable once child `pid` has ended. */
+export declare function childSentinel(pid: number): number
+
+/** One condition of a safe fork and whether this system meets it. */
+export interface Condition {
+  /** Short name. */
+  name: string
+  /** What is missing; absent when it is met. */
+  missing?: string
+  /** Error code of a fork that fails for it. */
+  code?: string
+}
+
+/** CPUs of the machine that are online. */
+export declare function cpuCount(): number
+
+/** Ends daemons and waits for the others, as a process does at its end. */
+export declare function endChildren(): void
+
+/** Does so when this process exits, after everything that JavaScript does at exit. */
+export declare function endChildrenAtExit(): void
+
+/** A child that has ended. */
+export interface Ended {
+  /** Its process id. */
+  pid: number
+  /** The kernel's status word; absent when somebody else has waited for it. */
+  status?: number
+}
+
+/** A descriptor that is readable at once, like the sentinel of a process that has ended. The caller closes it. */
+export declare function endedSentinel(): number
+
+/** Ends this process at once. */
+export declare function exitNow(code: number): void
+
+/** Fills `bytes` from the system's random generator. */
+export declare function fillRandom(bytes: Uint8Array): void
+
+/**
+ * Copies this process: the child's pid in the parent, 0 in the child, where signals stay blocked until
+ * `unblockSignals` and the parent's handles stay referenced until `unreferenceAll`.
+ */
+export declare function fork(options: ForkOptions): number
+
+/** Examines the conditions that do not change while the process runs. */
+export declare function forkConditions(): Array<Condition>
+
+/** Options of `fork`. */
+export interface ForkOptions {
+  /** Leave timers, sockets and requests of the parent working in the child. */
+  keepPending: boolean
+  /** Descriptors whose handles keep working in the child. */
+  handedOver: Array<number>
+  /** How long other threads may take to come to rest, in milliseconds. */
+  quietTimeoutMs: number
+  /** Enter the child into the table of children that are reaped. */
+  adopt: boolean
+  /** End the child with SIGKILL when this process dies. */
+  daemon: boolean
+  /** `Math.random`, called at least once before: the child's gets a state of its own. */
+  random: () => number
+  /** Called in the child whenever nothing is left that could run. */
+  onIdle: () => void
+}
+
+/** The parts of the last fork whose child was reaped; null before. */
+export declare function forkTimings(): ForkTimings | null
+
+/** What the parts of the last fork took, in nanoseconds. */
+export interface ForkTimings {
+  /** Waiting for other threads to rest. */
+  quietNs: number
+  /** Finding and changing marks on mappings. */
+  mappingsNs: number
+  /** The system call. */
+  forkNs: number
+  /** From the return of the system call in the child to the call of its target. */
+  childSetupNs: number
+  /** The target. */
+  runNs: number
+  /** From the target's end to the last system call. */
+  exitNs: number
+  /** From that to the reaping in the parent. */
+  reapNs: number
+  /** Copies that were thrown away because a thread woke. */
+  retries: number
+}
+
+/** This process's id, which JavaScript has cached. */
+export declare function getPid(): number
+
+/** Child: whether no handle and no request is left, but for immediates. */
+export declare function hasOnlyImmediates(): boolean
+
+/** Child: whether `Math.random` was given a state of its own; false if its state was not recognised. */
+export declare function isRandomSeeded(): boolean
+
+/**
+ * Blocks until child `pid` has ended, the timeout (milliseconds, Infinity for none) has passed, or a signal that the
+ * program handles asks it to end.
+ */
+export declare function joinChild(pid: number, timeoutMs: number): Joined
+
+/** How a blocking wait ended. */
+export interface Joined {
+  /** The child's end, when it has ended. */
+  ended?: Ended
+  /** The signal that interrupted the wait. */
+  interruptedBy?: number
+}
+
+/** Whether the event loop stays alive while children run. */
+export declare function keepLoopForChildren(keep: boolean): void
+
+/** Opens a descriptor that is readable once process `pid` (any process) has ended. */
+export declare function openExitWatch(pid: number): number
+
+/** The end of child `pid`; null while it runs. */
+export declare function pollChild(pid: number): Ended | null
+
+/** Reaps what has ended and returns it. */
+export declare function reapEnded(): Array<Ended>
+
+/** Child: abandons every JavaScript frame on the stack once this call returns, and calls `main` from the event loop. */
+export declare function reborn(main: () => void): void
+
+/** Forgets child `pid`, which has ended. */
+export declare function releaseChild(pid: number): void
+
+/** Puts `/dev/null` on descriptor 0. */
+export declare function replaceStdinWithNull(): void
+
+/** Child: a request of the parent's was delivered here after all. */
+export declare function requestDelivered(): void
+
+/** Child of a raw fork: timers are wanted again. */
+export declare function restartTimer(): void
+
+/** Sends a signal to child `pid` unless it has ended. */
+export declare function signalChild(pid: number, signal: number): void
+
+/** Child: puts silent descriptors in the place of all sockets bound to TCP port `port`. */
+export declare function silencePort(port: number): void
+
+/** Child: the target is over (for the benchmark). */
+export declare function stampFinished(): void
+
+/** Takes a status word apart with this system's macros. */
+export declare function statusFacts(status: number): StatusFacts
+
+/** What a status word says. */
+export interface StatusFacts {
+  /** `WIFEXITED`. */
+  exited: boolean
+  /** `WEXITSTATUS`. */
+  exitStatus: number
+  /** `WIFSIGNALED`. */
+  signaled: boolean
+  /** `WTERMSIG`. */
+  termSignal: number
+  /** `WCOREDUMP`. */
+  coreDumped: boolean
+  /** `WIFSTOPPED`. */
+  stopped: boolean
+  /** `WSTOPSIG`. */
+  stopSignal: number
+  /** `WIFCONTINUED`. */
+  continued: boolean
+}
+
+/** Child: signals are delivered from here on. */
+export declare function unblockSignals(): void
+
+/** Child: lets go of the parent's handles that `fork` left referenced. */
+export declare function unreferenceAll(handedOver: Array<number>): void
+
+/** A child and its status word. */
+export interface Waited {
+  /** 0 when `WNOHANG` was given and nothing had changed. */
+  pid: number
+  /** The kernel's status word. */
+  status: number
+  /** The signal that interrupted the wait; pid is 0 then. */
+  interruptedBy?: number
+}
+
+/** Blocks until `fd` is readable (true) or the timeout has passed (false). */
+export declare function waitFd(fd: number, timeoutMs: number): boolean
+
+/** This system's numbers of the options. */
+export declare function waitOptions(): WaitOptions
+
+/** Numbers that waitpid takes. */
+export interface WaitOptions {
+  /** `WNOHANG`. */
+  nohang: number
+  /** `WUNTRACED`. */
+  untraced: number
+  /** `WCONTINUED`. */
+  continued: number
+}
+
+/** waitpid(2). */
+export declare function waitpid(pid: number, options: number): Waited
+
+/**
+ * Has `on_exit` called from the event loop when children have ended, with those that were reaped then. Does not keep
+ * the loop alive. Once per process; a forked child starts afresh.
+ */
+export declare function watchChildren(onExit: (arg: Array<Ended>) => void): void
+
+/** Writes everything, waiting where the reader is slow. */
+export declare function writeAll(fd: number, bytes: Uint8Array): void

@@ -1,0 +1,230 @@
+//! Are all other threads asleep, and have they stayed asleep?
+//!
+//! A thread that sleeps in the kernel holds no lock that it would release "soon"; V8's and libuv's workers sleep on
+//! their queues between jobs. "State S now" is not enough, since it may wake and lock the next instant, so a look also
+//! takes the scheduler's counters (time run, times put on a CPU): equal counters before and after mean that it slept
+//! all the time in between.
+
+use std::ffi::CStr;
+use std::io::Write;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::sys::clock::Deadline;
+use crate::sys::proc_fs;
+
+#[derive(Debug, PartialEq, Eq)]
+struct Thread {
+    tid: i32,
+    /// The line of `schedstat`: run time, wait time, number of times it got a CPU.
+    schedule: [u8; 64],
+}
+
+/// All threads but the caller's, as a first look found them.
+#[derive(Debug)]
+pub struct Threads {
+    me: i32,
+    tasks: OwnedFd,
+    seen: Vec<Thread>,
+}
+
+/// Waits until every thread but `me` sleeps. Whether they have slept on since is for [`Threads::still_quiet`] to say.
+pub fn wait(me: i32, deadline: Deadline) -> Result<Threads> {
+    let mut pause = Duration::from_micros(50);
+    loop {
+        let tasks = open_tasks(me)?;
+        let seen = look(&tasks, me)?;
+        let threads = Threads { me, tasks, seen };
+        let Some((tid, state)) = threads.busy()? else {
+            return Ok(threads);
+        };
+        if deadline.passed() {
+            return Err(Error::ThreadBusy {
+                tid,
+                name: threads.name(tid),
+                state,
+            });
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(2));
+    }
+}
+
+/// The directory of this process's threads, if `/proc` is of this process's namespace.
+fn open_tasks(me: i32) -> Result<OwnedFd> {
+    let missing = Error::NoProc("/proc/self/task");
+    let tasks = proc_fs::open(None, c"/proc/self/task", libc::O_DIRECTORY)?.ok_or(missing.clone())?;
+    if thread_ids(&tasks)?.contains(&me) {
+        Ok(tasks)
+    } else {
+        Err(missing)
+    }
+}
+
+impl Threads {
+    /// True when no thread has run, started or ended since the first look.
+    pub fn still_quiet(&self) -> Result<bool> {
+        Ok(look(&self.tasks, self.me)? == self.seen)
+    }
+
+    /// The error for threads that sleep at each look and yet keep waking, starting or ending in between.
+    #[must_use]
+    pub fn restless(&self) -> Error {
+        let tid = look(&self.tasks, self.me).ok().and_then(|now| {
+            now.iter()
+                .find(|thread| !self.seen.contains(thread))
+                .or(now.first())
+                .map(|thread| thread.tid)
+        });
+        let tid = tid.unwrap_or_default();
+        Error::ThreadBusy {
+            tid,
+            name: self.name(tid),
+            state: "waking again and again",
+        }
+    }
+
+    /// A thread that does not sleep.
+    fn busy(&self) -> Result<Option<(i32, &'static str)>> {
+        for thread in &self.seen {
+            let mut line = [0; 512];
+            let line = read(&self.tasks, thread.tid, "stat", &mut line)?;
+            // The name may hold anything, parentheses too: the state follows the last one.
+            let state = line
+                .iter()
+                .rposition(|&byte| byte == b')')
+                .and_then(|at| line.get(at + 2));
+            let state = match state {
+                Some(b'S') => continue,
+                Some(b'R') => "R (running)",
+                Some(b'D') => "D (waiting for a disk)",
+                Some(b'T' | b't') => "T (stopped)",
+                // It ended while we looked: the counters will tell.
+                _ => "not readable",
+            };
+            return Ok(Some((thread.tid, state)));
+        }
+        Ok(None)
+    }
+
+    fn name(&self, tid: i32) -> String {
+        let mut name = [0; 512];
+        match read(&self.tasks, tid, "comm", &mut name) {
+            Ok(name) if !name.is_empty() => String::from_utf8_lossy(name).trim_end().to_owned(),
+            _ => "it has ended".to_owned(),
+        }
+    }
+}
+
+fn look(tasks: &OwnedFd, me: i32) -> Result<Vec<Thread>> {
+    let mut threads = Vec::with_capacity(16);
+    for tid in thread_ids(tasks)? {
+        if tid == me {
+            continue;
+        }
+        let mut schedule = [0; 64];
+        read(tasks, tid, "schedstat", &mut schedule)?;
+        threads.push(Thread { tid, schedule });
+    }
+    Ok(threads)
+}
+
+/// Reads one file of one thread; empty when the thread has ended. A missing file of a living thread is an error.
+fn read<'a>(tasks: &OwnedFd, tid: i32, file: &'static str, into: &'a mut [u8]) -> Result<&'a [u8]> {
+    let mut path = [0_u8; 32];
+    // 32 bytes hold the largest thread id, a slash, the longest of the three names and the final zero.
+    let _ = write!(&mut path[..31], "{tid}/{file}");
+    let path = CStr::from_bytes_until_nul(&path).map_err(|_| Error::NoProc("/proc/self/task"))?;
+    let Some(fd) = proc_fs::open(Some(tasks), path, 0)? else {
+        // SAFETY: tgkill with signal 0 only asks whether the thread exists.
+        let alive = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, 0) } == 0;
+        return if alive {
+            Err(Error::NoProc("/proc/self/task/*/schedstat"))
+        } else {
+            Ok(&[])
+        };
+    };
+    // SAFETY: `into` is writable for its whole length.
+    let got = unsafe { libc::read(fd.as_raw_fd(), into.as_mut_ptr().cast(), into.len()) };
+    Ok(into.get(..got.max(0) as usize).unwrap_or_default())
+}
+
+fn thread_ids(tasks: &OwnedFd) -> Result<Vec<i32>> {
+    let mut ids = Vec::with_capacity(16);
+    // SAFETY: lseek on our own directory descriptor, back to its start.
+    unsafe { libc::lseek(tasks.as_raw_fd(), 0, libc::SEEK_SET) };
+    let mut buffer = [0_u64; 512];
+    loop {
+        // SAFETY: the kernel writes at most the given number of bytes of directory entries.
+        let got = unsafe {
+            libc::syscall(
+                libc::SYS_getdents64,
+                tasks.as_raw_fd(),
+                buffer.as_mut_ptr(),
+                size_of_val(&buffer),
+            )
+        };
+        if got < 0 {
+            return Err(Error::last("getdents64"));
+        }
+        if got == 0 {
+            return Ok(ids);
+        }
+        // SAFETY: the buffer is initialised memory and the kernel wrote `got` of its bytes.
+        let bytes = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), got as usize) };
+        let mut at = 0;
+        // A linux_dirent64 is: inode (8), offset (8), record length (2), type (1), name up to a zero.
+        while let Some(entry) = bytes.get(at..) {
+            let (Some(&[low, high]), Some(name)) = (
+                entry.get(16..18).and_then(|b| b.first_chunk::<2>()),
+                entry.get(19..),
+            ) else {
+                break;
+            };
+            let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+            if let Some(id) = std::str::from_utf8(name).ok().and_then(|name| name.parse().ok()) {
+                ids.push(id);
+            }
+            at += usize::from(u16::from_ne_bytes([low, high])).max(24);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, mpsc};
+
+    fn me() -> i32 {
+        // SAFETY: gettid has no precondition.
+        unsafe { libc::syscall(libc::SYS_gettid) as i32 }
+    }
+
+    #[test]
+    fn a_running_thread_is_named_and_a_sleeping_one_is_not_in_the_way() {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (start, started) = mpsc::channel();
+        let spinner = std::thread::Builder::new()
+            .name("spinner".into())
+            .spawn({
+                let stop = Arc::clone(&stop);
+                move || {
+                    start.send(()).unwrap();
+                    while !stop.load(Ordering::Relaxed) {
+                        std::hint::spin_loop();
+                    }
+                }
+            })
+            .unwrap();
+        started.recv().unwrap();
+        let error = wait(me(), Deadline::after_ms(30.0)).unwrap_err();
+        stop.store(true, Ordering::Relaxed);
+        spinner.join().unwrap();
+        assert!(
+            matches!(&error, Error::ThreadBusy { name, .. } if name == "spinner"),
+            "{error:?}"
+        );
+    }
+}

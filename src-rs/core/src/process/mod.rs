@@ -1,0 +1,2 @@
+//! Child processes of this process: knowing them, waiting for them, ending them.
+pub mod reaper;

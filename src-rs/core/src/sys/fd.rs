@@ -1,0 +1,174 @@
+//! Descriptors: readiness, whole writes, replacing what a number stands for.
+
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
+
+use crate::error::{Error, Result};
+use crate::sys::clock::Deadline;
+
+/// How a wait for readiness ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// Readable, or at end of file, or in error: a read returns at once.
+    Ready,
+    /// The deadline passed first.
+    TimedOut,
+    /// A signal handler ran on this thread.
+    Interrupted,
+}
+
+/// Waits until `fd` is readable. A signal ends the wait: whether to go on is the caller's decision.
+pub fn wait_readable(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<Readiness> {
+    wait_for(fd, PollFlags::POLLIN, deadline)
+}
+
+fn wait_for(fd: BorrowedFd<'_>, events: PollFlags, deadline: Deadline) -> Result<Readiness> {
+    loop {
+        let timeout =
+            nix::poll::PollTimeout::try_from(deadline.poll_timeout()).unwrap_or(nix::poll::PollTimeout::MAX);
+        match poll(&mut [PollFd::new(fd, events)], timeout) {
+            Ok(0) if deadline.passed() => return Ok(Readiness::TimedOut),
+            Ok(0) => {}
+            Ok(_) => return Ok(Readiness::Ready),
+            Err(Errno::EINTR) => return Ok(Readiness::Interrupted),
+            Err(errno) => {
+                return Err(Error::System {
+                    syscall: "poll",
+                    errno,
+                });
+            }
+        }
+    }
+}
+
+/// Writes all of `bytes`, waiting where the descriptor is non-blocking and full.
+pub fn write_all(fd: RawFd, mut bytes: &[u8]) -> Result<()> {
+    // SAFETY: the number is only lent to calls that answer EBADF when it is not open; nothing is closed through it.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    while !bytes.is_empty() {
+        match nix::unistd::write(fd, bytes) {
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => {
+                wait_for(fd, PollFlags::POLLOUT, Deadline::after_ms(f64::INFINITY))?;
+            }
+            Err(errno) => {
+                return Err(Error::System {
+                    syscall: "write",
+                    errno,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Makes the number `target` stand for what `source` is, close-on-exec.
+pub fn replace(source: &OwnedFd, target: RawFd) -> Result<()> {
+    // SAFETY: dup2 takes numbers, checks them, and touches no memory of ours.
+    if unsafe { libc::dup2(source.as_raw_fd(), target) } < 0 {
+        return Err(Error::last("dup2"));
+    }
+    // SAFETY: as above; F_SETFD only sets a flag of `target`.
+    unsafe { libc::fcntl(target, libc::F_SETFD, libc::FD_CLOEXEC) };
+    Ok(())
+}
+
+/// Makes the number `target` stand for a file watcher that watches nothing, close-on-exec and non-blocking.
+#[cfg(target_os = "linux")]
+pub fn replace_with_inotify(target: RawFd) -> Result<()> {
+    // SAFETY: the call takes flags and returns a new descriptor.
+    let fd = unsafe { libc::inotify_init1(libc::IN_NONBLOCK | libc::IN_CLOEXEC) };
+    if fd < 0 {
+        return Err(Error::last("inotify_init1"));
+    }
+    // SAFETY: the call has just returned this descriptor and nobody else knows it.
+    replace(&unsafe { OwnedFd::from_raw_fd(fd) }, target)
+}
+
+/// Only Linux watches files by inotify.
+#[cfg(not(target_os = "linux"))]
+pub fn replace_with_inotify(_: RawFd) -> Result<()> {
+    Ok(())
+}
+
+/// Puts `/dev/null` on `target` (not close-on-exec: it is a standard stream); where there is none, a pipe at its end.
+pub fn replace_with_null(target: RawFd) -> Result<()> {
+    // SAFETY: the path is a NUL-terminated literal.
+    let null = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) };
+    let null = if null < 0 {
+        pipe()?.0
+    } else {
+        // SAFETY: open has just returned this descriptor and nobody else knows it.
+        unsafe { OwnedFd::from_raw_fd(null) }
+    };
+    // SAFETY: dup2 takes numbers, checks them, and touches no memory of ours.
+    if unsafe { libc::dup2(null.as_raw_fd(), target) } < 0 {
+        return Err(Error::last("dup2"));
+    }
+    Ok(())
+}
+
+/// A close-on-exec pipe: (read end, write end).
+pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
+    let mut ends = [0; 2];
+    // SAFETY: `ends` has room for the two descriptors.
+    if unsafe { libc::pipe(ends.as_mut_ptr()) } < 0 {
+        return Err(Error::last("pipe"));
+    }
+    for end in ends {
+        // SAFETY: F_SETFD only sets a flag of a descriptor that pipe has just returned.
+        unsafe { libc::fcntl(end, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
+    // SAFETY: pipe has just returned both and nobody else knows them.
+    Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn an_empty_pipe_times_out_and_a_closed_one_is_ready() {
+        let (read, write) = pipe().unwrap();
+        assert_eq!(
+            wait_readable(read.as_fd(), Deadline::after_ms(1.0)).unwrap(),
+            Readiness::TimedOut
+        );
+        drop(write);
+        assert_eq!(
+            wait_readable(read.as_fd(), Deadline::after_ms(1000.0)).unwrap(),
+            Readiness::Ready
+        );
+    }
+
+    #[test]
+    fn write_all_outlasts_a_full_non_blocking_pipe() {
+        let (read, write) = pipe().unwrap();
+        // SAFETY: F_SETFL only sets flags of our own pipe.
+        unsafe { libc::fcntl(write.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
+        let reader = std::thread::spawn(move || {
+            let mut file = std::fs::File::from(read);
+            let mut all = Vec::new();
+            std::io::Read::read_to_end(&mut file, &mut all).unwrap();
+            all.len()
+        });
+        write_all(write.as_raw_fd(), &vec![7; 1_000_000]).unwrap();
+        drop(write);
+        assert_eq!(reader.join().unwrap(), 1_000_000);
+    }
+
+    #[test]
+    fn writing_to_a_closed_number_is_an_error() {
+        assert_eq!(
+            write_all(987_654, b"x"),
+            Err(Error::System {
+                syscall: "write",
+                errno: Errno::EBADF
+            })
+        );
+    }
+}

@@ -1,0 +1,12 @@
+//! One kernel topic per file, each a thin typed wrapper: no policy, no state beyond what the kernel keeps.
+pub mod clock;
+pub mod death;
+pub mod entropy;
+pub mod exit_watch;
+pub mod fd;
+#[cfg(target_os = "linux")]
+pub mod proc_fs;
+pub mod signal;
+#[cfg(target_os = "linux")]
+pub mod stub;
+pub mod wait;

@@ -1,0 +1,255 @@
+//! The table of children, and the event loop's interest in it.
+
+use std::cell::RefCell;
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd};
+
+use napi::bindgen_prelude::Function;
+use napi::{Env, Result};
+use napi_derive::napi;
+
+use node_multiprocessing_core::process::reaper::{self, Outcome, Status};
+use node_multiprocessing_core::sys::clock::Deadline;
+use node_multiprocessing_core::sys::exit_watch;
+use node_multiprocessing_core::sys::fd::{Readiness, wait_readable};
+use node_multiprocessing_core::uv::child_loop::{self, free};
+use node_multiprocessing_core::uv::ffi::{Handle, HandleMemory, Loop, uv};
+use node_multiprocessing_core::{Error, sys};
+
+use super::callback::Callback;
+use super::error::to_js;
+use super::fork::stamp_reaped;
+
+thread_local! {
+    static WATCH: RefCell<Option<Watch>> = const { RefCell::new(None) };
+}
+
+struct Watch {
+    handle: *mut Handle,
+    on_exit: Callback,
+}
+
+/// A child that has ended.
+#[napi(object)]
+pub struct Ended {
+    /// Its process id.
+    pub pid: i32,
+    /// The kernel's status word; absent when somebody else has waited for it.
+    pub status: Option<i32>,
+}
+
+fn ended(pid: i32, status: Status) -> Ended {
+    stamp_reaped(pid);
+    match status {
+        Status::Known(status) => Ended {
+            pid,
+            status: Some(status),
+        },
+        Status::Lost => Ended { pid, status: None },
+    }
+}
+
+/// Has `on_exit` called from the event loop when children have ended, with those that were reaped then. Does not keep
+/// the loop alive. Once per process; a forked child starts afresh.
+#[napi]
+pub fn watch_children(env: Env, on_exit: Function<'_, Vec<Ended>, ()>) -> Result<()> {
+    if WATCH.with_borrow(Option::is_some) {
+        return Ok(());
+    }
+    let fail = |error: Error| to_js(env, &error);
+    let event_loop: *mut Loop = env.get_uv_event_loop()?.cast();
+    let fd = reaper::watch_fd().map_err(fail)?;
+    let uv = uv().map_err(fail)?;
+    let on_exit = Callback::new(env, &on_exit)?;
+    let handle: *mut Handle = Box::into_raw(Box::<HandleMemory>::default()).cast();
+    // SAFETY: the memory is large enough and lives until the handle is closed; this is the loop's thread.
+    unsafe {
+        let failure = (uv.poll_init)(event_loop, handle, fd);
+        if failure != 0 {
+            drop(Box::from_raw(handle.cast::<HandleMemory>()));
+            return Err(fail(Error::System {
+                syscall: "uv_poll_init",
+                errno: nix_errno(failure),
+            }));
+        }
+        (uv.poll_start)(handle, READABLE, Some(on_readable));
+        (uv.unreference)(handle);
+    }
+    WATCH.set(Some(Watch { handle, on_exit }));
+    Ok(())
+}
+
+const READABLE: i32 = 1;
+
+fn nix_errno(uv_error: i32) -> nix::errno::Errno {
+    nix::errno::Errno::from_raw(-uv_error)
+}
+
+unsafe extern "C" fn on_readable(_: *mut Handle, _: i32, _: i32) {
+    let reaped: Vec<_> = reaper::reap_ended()
+        .into_iter()
+        .map(|(pid, status)| ended(pid, status))
+        .collect();
+    if reaped.is_empty() {
+        return;
+    }
+    if let Some(on_exit) = WATCH.with_borrow(|watch| watch.as_ref().map(|watch| watch.on_exit)) {
+        on_exit.call(Some(reaped));
+    }
+}
+
+/// Whether the event loop stays alive while children run.
+#[napi]
+pub fn keep_loop_for_children(keep: bool) {
+    let handle = WATCH.with_borrow(|watch| watch.as_ref().map(|watch| watch.handle));
+    if let (Some(handle), Ok(uv)) = (handle, uv()) {
+        // SAFETY: the handle lives until the process ends or forks.
+        unsafe {
+            if keep {
+                (uv.reference)(handle);
+            } else {
+                (uv.unreference)(handle);
+            }
+        };
+    }
+}
+
+/// Child: the table is the parent's.
+pub fn forget_parents() {
+    if let (Some(watch), Ok(uv)) = (WATCH.take(), uv()) {
+        // SAFETY: initialised in `watch_children`, closed once, freed by the callback; the loop's kernel queue is the
+        // child's own by now, so the parent's is not touched.
+        unsafe { (uv.close)(watch.handle, Some(free)) };
+    }
+    reaper::forget_all();
+}
+
+/// Reaps what has ended and returns it.
+#[napi]
+pub fn reap_ended() -> Vec<Ended> {
+    reaper::reap_ended()
+        .into_iter()
+        .map(|(pid, status)| ended(pid, status))
+        .collect()
+}
+
+/// The end of child `pid`; null while it runs.
+#[napi]
+pub fn poll_child(env: Env, pid: i32) -> Result<Option<Ended>> {
+    let status = reaper::poll(pid).map_err(|error| to_js(env, &error))?;
+    Ok(status.map(|status| ended(pid, status)))
+}
+
+/// A signal that asks the program to end, was caught by a listener of its own, and waits for the event loop to turn.
+pub fn undelivered_signal(env: Env) -> Result<Option<i32>> {
+    let event_loop: *mut Loop = env.get_uv_event_loop()?.cast();
+    // SAFETY: this is the thread of the loop.
+    Ok(unsafe { child_loop::undelivered_signal(event_loop, &sys::signal::ENDING) })
+}
+
+/// A descriptor that is readable at once, like the sentinel of a process that has ended. The caller closes it.
+#[napi]
+pub fn ended_sentinel(env: Env) -> Result<i32> {
+    let (read, _) = sys::fd::pipe().map_err(|error| to_js(env, &error))?;
+    Ok(read.into_raw_fd())
+}
+
+/// How a blocking wait ended.
+#[napi(object)]
+pub struct Joined {
+    /// The child's end, when it has ended.
+    pub ended: Option<Ended>,
+    /// The signal that interrupted the wait.
+    pub interrupted_by: Option<i32>,
+}
+
+/// Blocks until child `pid` has ended, the timeout (milliseconds, Infinity for none) has passed, or a signal that the
+/// program handles asks it to end.
+#[napi]
+pub fn join_child(env: Env, pid: i32, timeout_ms: f64) -> Result<Joined> {
+    if let Some(ended) = poll_child(env, pid)? {
+        return Ok(Joined {
+            ended: Some(ended),
+            interrupted_by: None,
+        });
+    }
+    if let Some(signal) = undelivered_signal(env)? {
+        return Ok(Joined {
+            ended: None,
+            interrupted_by: Some(signal),
+        });
+    }
+    match reaper::join(pid, Deadline::after_ms(timeout_ms)).map_err(|error| to_js(env, &error))? {
+        Outcome::Ended(status) => Ok(Joined {
+            ended: Some(ended(pid, status)),
+            interrupted_by: None,
+        }),
+        Outcome::TimedOut => Ok(Joined {
+            ended: None,
+            interrupted_by: None,
+        }),
+        Outcome::Interrupted(signal) => Ok(Joined {
+            ended: None,
+            interrupted_by: Some(signal),
+        }),
+    }
+}
+
+/// Sends a signal to child `pid` unless it has ended.
+#[napi]
+pub fn signal_child(env: Env, pid: i32, signal: i32) -> Result<()> {
+    reaper::signal(pid, signal).map_err(|error| to_js(env, &error))
+}
+
+/// A descriptor that is readable once child `pid` has ended.
+#[napi]
+pub fn child_sentinel(env: Env, pid: i32) -> Result<i32> {
+    reaper::sentinel(pid).map_err(|error| to_js(env, &error))
+}
+
+/// Forgets child `pid`, which has ended.
+#[napi]
+pub fn release_child(pid: i32) {
+    reaper::release(pid);
+}
+
+/// Ends daemons and waits for the others, as a process does at its end.
+#[napi]
+pub fn end_children() {
+    reaper::end_children();
+}
+
+/// Does so when this process exits, after everything that JavaScript does at exit.
+#[napi]
+pub fn end_children_at_exit() {
+    extern "C" fn at_exit() {
+        reaper::end_children();
+    }
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    // SAFETY: `at_exit` is a plain function in a library that is never unloaded.
+    ONCE.call_once(|| unsafe {
+        libc::atexit(at_exit);
+    });
+}
+
+/// Opens a descriptor that is readable once process `pid` (any process) has ended.
+#[napi]
+pub fn open_exit_watch(env: Env, pid: i32) -> Result<i32> {
+    exit_watch::open(pid)
+        .map(IntoRawFd::into_raw_fd)
+        .map_err(|error| to_js(env, &error))
+}
+
+/// Blocks until `fd` is readable (true) or the timeout has passed (false).
+#[napi]
+pub fn wait_fd(env: Env, fd: i32, timeout_ms: f64) -> Result<bool> {
+    // SAFETY: the number is only lent to poll, which reports one that is not open.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    let deadline = sys::clock::Deadline::after_ms(timeout_ms);
+    loop {
+        match wait_readable(fd.as_fd(), deadline).map_err(|error| to_js(env, &error))? {
+            Readiness::Ready => return Ok(true),
+            Readiness::TimedOut => return Ok(false),
+            Readiness::Interrupted => {}
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The only users of Node-API, one file per topic of the core.
+mod callback;
+mod children;
+mod error;
+mod fork;
+mod stdio;
+mod wait;

@@ -1,0 +1,23 @@
+/**
+ * `node:diagnostics_channel` events, and their printing with `NODE_DEBUG=multiprocessing`.
+ */
+import { channel } from 'node:diagnostics_channel';
+import { debuglog } from 'node:util';
+
+/** Channels of this package. */
+export const channels = {
+  /** A child was started: `{ process, pid, name }`. */
+  start: channel('node-multiprocessing:process:start'),
+  /** A child has ended and was reaped: `{ process, pid, name, exitCode, signal }`. */
+  exit: channel('node-multiprocessing:process:exit'),
+} as const;
+
+const debug = debuglog('multiprocessing');
+if (debug.enabled) {
+  for (const each of Object.values(channels)) {
+    each.subscribe((message, name) => {
+      const { process: _, ...facts } = message as Record<string, unknown>;
+      debug('%s %o', name, facts);
+    });
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * Errors: one base class with a stable `code`; docs/errors.md has a row per code.
+ */
+
+/** Every `code` that this package's own errors carry. */
+export const ERROR_CODES = [
+  'ERR_MP_ALREADY_STARTED',
+  'ERR_MP_CLOSED',
+  'ERR_MP_DAEMON_CHILDREN',
+  'ERR_MP_DAEMON_FIXED',
+  'ERR_MP_FORK_CHILD_SETUP',
+  'ERR_MP_FORK_EXITING',
+  'ERR_MP_FORK_INSIDE_VM',
+  'ERR_MP_FORK_INTERNALS',
+  'ERR_MP_FORK_MISSING_SYMBOL',
+  'ERR_MP_FORK_NO_PROC',
+  'ERR_MP_FORK_THREAD_BUSY',
+  'ERR_MP_FORK_UNSUPPORTED',
+  'ERR_MP_FORK_WORKER_THREAD',
+  'ERR_MP_INTERRUPTED',
+  'ERR_MP_INVALID_ARG',
+  'ERR_MP_JOIN_SELF',
+  'ERR_MP_NATIVE_LOAD',
+  'ERR_MP_NOT_ENDED',
+  'ERR_MP_NOT_MY_CHILD',
+  'ERR_MP_NOT_STARTED',
+  'ERR_MP_PROCESS_FAILED',
+  'ERR_MP_START_METHOD',
+  'ERR_MP_START_METHOD_FIXED',
+  'ERR_MP_STILL_RUNNING',
+  'ERR_MP_UNSUPPORTED_PLATFORM',
+] as const;
+
+/** A `code` of this package's own errors. */
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+const brand = Symbol.for('node-multiprocessing.ProcessError');
+
+/**
+ * Python: `multiprocessing.ProcessError`. Base class of all errors of this package; tell them apart by `code`.
+ * Errors of the system (`EAGAIN`, `EMFILE`, `ECHILD`, …) come as they do from Node itself, with `errno` and `syscall`.
+ */
+export class ProcessError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.name = new.target.name;
+  }
+
+  /** @internal */
+  get [brand](): true {
+    return true;
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== ProcessError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return typeof value === 'object' && value !== null && brand in value;
+  }
+}
+
+/** A fork was refused because it could not be made safely; no process was made. `code` says which condition failed. */
+export class ForkError extends ProcessError {}
+
+/** A blocking wait ended because the program's own SIGINT, SIGTERM or SIGHUP listener has to run. */
+export class InterruptedError extends ProcessError {
+  /** Name of the signal, such as `SIGINT`. */
+  readonly signal: string;
+
+  constructor(what: string, signal: string) {
+    super(
+      'ERR_MP_INTERRUPTED',
+      `${what} was interrupted by ${signal}: the listener for it can only run once the event loop turns; ` +
+        'catch this error, or wait with the Async twin',
+    );
+    this.signal = signal;
+  }
+}
+
+/** A bad argument: a `TypeError` or `RangeError` with our code. */
+export function invalidArgument(message: string, kind: typeof TypeError | typeof RangeError = TypeError): Error {
+  return Object.assign(new kind(message), { code: 'ERR_MP_INVALID_ARG' as const });
+}

@@ -1,0 +1,65 @@
+/**
+ * Python's `multiprocessing` for Node.js, on real operating-system processes.
+ */
+export { registerAtFork, type AtForkHooks } from './at-fork.ts';
+export { AuthenticationString } from './authkey.ts';
+export { getAllStartMethods, getContext, getStartMethod, setStartMethod, type Context } from './context.ts';
+export { ForkError, InterruptedError, ProcessError, type ErrorCode } from './errors.ts';
+export { Finalize, type FinalizeOptions } from './finalize.ts';
+export {
+  forkSupport,
+  lastForkTimings,
+  type ForkCondition,
+  type ForkSupport,
+  type ForkTimings,
+} from './fork/support.ts';
+export {
+  DEBUG,
+  ERROR,
+  INFO,
+  NOTSET,
+  SUBDEBUG,
+  SUBWARNING,
+  WARNING,
+  getLogger,
+  logToStderr,
+  type LogHandler,
+  type LogLevelName,
+  type LogRecord,
+  type Logger,
+} from './logging.ts';
+export type { WaitOptions } from './options.ts';
+export {
+  WCONTINUED,
+  WCOREDUMP,
+  WEXITSTATUS,
+  WIFCONTINUED,
+  WIFEXITED,
+  WIFSIGNALED,
+  WIFSTOPPED,
+  WNOHANG,
+  WSTOPSIG,
+  WTERMSIG,
+  WUNTRACED,
+  _exit,
+  cpuCount,
+  fork,
+  getpid,
+  getppid,
+  kill,
+  wait,
+  waitpid,
+  waitstatusToExitcode,
+  type ForkOptions,
+  type WaitResult,
+} from './os.ts';
+export {
+  ParentProcess,
+  Process,
+  activeChildren,
+  currentProcess,
+  isMainProcess,
+  parentProcess,
+  type ProcessOptions,
+} from './process.ts';
+export type { StartMethodName } from './start-methods.ts';

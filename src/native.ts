@@ -1,0 +1,31 @@
+/**
+ * Loads the addon. The generated loader is CommonJS so that a failure can be caught here and explained.
+ */
+import { createRequire } from 'node:module';
+
+import type * as Binding from '../index.js';
+import { ProcessError } from './errors.ts';
+
+export type Native = typeof Binding;
+
+function load(): Native {
+  if (process.platform !== 'linux' && process.platform !== 'darwin') {
+    throw new ProcessError(
+      'ERR_MP_UNSUPPORTED_PLATFORM',
+      `node-multiprocessing runs on Linux (x64, arm64; glibc, musl) and macOS (x64, arm64), not on ${process.platform}; ` +
+        'on Windows use WSL 2',
+    );
+  }
+  try {
+    return createRequire(import.meta.url)('../index.cjs') as Native;
+  } catch (cause) {
+    throw new ProcessError(
+      'ERR_MP_NATIVE_LOAD',
+      `the native addon for ${process.platform}-${process.arch} could not be loaded; reinstall with optional ` +
+        'dependencies (npm install --include=optional), or build it from a clone with "npm run build"',
+      { cause },
+    );
+  }
+}
+
+export const native: Native = load();
