@@ -9,6 +9,8 @@ import { runCargoTests, runVitest, sum, summaryLine } from './lib/runners.mjs';
 import { installNodes, versions } from './nodes.mjs';
 
 const MINUTE = 60_000;
+/** Characters of each failure that the summary repeats. */
+const FAILURE_LENGTH = 1_200;
 const results = [];
 
 await runProgram(async () => {
@@ -26,6 +28,10 @@ await runProgram(async () => {
     await systemTests();
   }
   console.log('\n== summary');
+  // Whoever reads only the end of the log must find what failed.
+  for (const { line, counts } of results) {
+    for (const failure of counts.failures ?? []) console.log(`\n--- ${line}\n${failure.slice(0, FAILURE_LENGTH)}`);
+  }
   for (const { line, counts } of results) console.log(`${counts.failed > 0 ? 'FAILED' : 'ok    '} ${line}`);
   const total = sum(results.map(({ counts }) => counts));
   console.log(`\n${summaryLine(total)}`);

@@ -12,14 +12,16 @@ const TIMEOUT_MS = 15 * 60_000;
 export const summaryLine = ({ passed, failed, skipped }) =>
   `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 
+/** Adds up counts, and collects what they say about each failure. */
 export const sum = (counts) =>
   counts.reduce(
-    (total, { passed, failed, skipped }) => ({
+    (total, { passed, failed, skipped, failures = [] }) => ({
       passed: total.passed + passed,
       failed: total.failed + failed,
       skipped: total.skipped + skipped,
+      failures: [...total.failures, ...failures],
     }),
-    { passed: 0, failed: 0, skipped: 0 },
+    { passed: 0, failed: 0, skipped: 0, failures: [] },
   );
 
 /** Runs vitest; `args` are its own: filters and flags. `node` is the Node binary the system tests start programs with. */
@@ -34,23 +36,29 @@ export function runVitest(args, { node, timeoutMs = TIMEOUT_MS } = {}) {
 }
 
 function readVitestReport(file) {
-  const counts = { passed: 0, failed: 0, skipped: 0 };
+  const counts = { passed: 0, failed: 0, skipped: 0, failures: [] };
   let files;
   try {
     files = JSON.parse(readFileSync(file, 'utf8')).testResults;
   } catch {
     return counts;
   }
-  for (const { status, assertionResults } of files) {
+  for (const { name, message, status, assertionResults } of files) {
     for (const test of assertionResults) {
       if (test.status === 'passed') counts.passed++;
       else if (['skipped', 'todo', 'disabled'].includes(test.status)) counts.skipped++;
       // 'failed', and 'pending': a test that had not ended when its worker did.
-      else counts.failed++;
+      else {
+        counts.failed++;
+        counts.failures.push([test.fullName, ...(test.failureMessages ?? [])].join('\n'));
+      }
     }
     const named = assertionResults.some((test) => test.status === 'failed' || test.status === 'pending');
     // A file that could not be loaded, or whose hooks failed.
-    if (status === 'failed' && !named) counts.failed++;
+    if (status === 'failed' && !named) {
+      counts.failed++;
+      counts.failures.push(`${name}\n${message}`);
+    }
   }
   return counts;
 }
@@ -69,6 +77,7 @@ export function readCargoOutput(output) {
   const results = [...plain.matchAll(/^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm)];
   const started = plain.match(/^\s+(Running|Doc-tests) /gm)?.length ?? 0;
   const counts = sum(results.map(([, ...n]) => ({ passed: +n[0], failed: +n[1], skipped: +n[2] })));
+  counts.failures.push(...[...plain.matchAll(/^test (.+) \.\.\. FAILED$/gm)].map(([, name]) => name));
   // A test binary that was started and gave no result has crashed.
   counts.failed += Math.max(0, started - results.length);
   return counts;
