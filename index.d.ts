@@ -8,7 +8,7 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
-/** A descriptor that is readable once child `pid` has ended. */
+/** A descriptor that is readable once child `pid` has ended. The caller closes it. */
 export declare function childSentinel(pid: number): number
 
 /** One condition of a safe fork and whether this system meets it. */
@@ -103,8 +103,11 @@ export declare function getPid(): number
 /** Child: whether no handle and no request is left, but for immediates. */
 export declare function hasOnlyImmediates(): boolean
 
-/** Child: whether `Math.random` was given a state of its own; false if its state was not recognised. */
-export declare function isRandomSeeded(): boolean
+/**
+ * Child: whether `Math.random` was given a state of its own; false if its state was not recognised. Null in a process
+ * that is no child.
+ */
+export declare function isRandomSeeded(): boolean | null
 
 /**
  * Blocks until child `pid` has ended, the timeout (milliseconds, Infinity for none) has passed, or a signal that the
@@ -129,14 +132,19 @@ export declare function openExitWatch(pid: number): number
 /** The end of child `pid`; null while it runs. */
 export declare function pollChild(pid: number): Ended | null
 
+/** How a wait for a descriptor ended. */
+export interface Readable {
+  /** Whether it is readable. */
+  readable: boolean
+  /** The signal that interrupted the wait. */
+  interruptedBy?: number
+}
+
 /** Reaps what has ended and returns it. */
 export declare function reapEnded(): Array<Ended>
 
 /** Child: abandons every JavaScript frame on the stack once this call returns, and calls `main` from the event loop. */
 export declare function reborn(main: () => void): void
-
-/** Forgets child `pid`, which has ended. */
-export declare function releaseChild(pid: number): void
 
 /** Puts `/dev/null` on descriptor 0. */
 export declare function replaceStdinWithNull(): void
@@ -195,8 +203,8 @@ export interface Waited {
   interruptedBy?: number
 }
 
-/** Blocks until `fd` is readable (true) or the timeout has passed (false). */
-export declare function waitFd(fd: number, timeoutMs: number): boolean
+/** Blocks until `fd` is readable, the timeout has passed, or a signal that the program handles asks it to end. */
+export declare function waitFd(fd: number, timeoutMs: number): Readable
 
 /** This system's numbers of the options. */
 export declare function waitOptions(): WaitOptions

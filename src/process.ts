@@ -52,6 +52,8 @@ class Family {
   counter = 0;
   /** Children that were started here and are not known to have ended, by pid. */
   readonly running = new Map<number, Process>();
+  /** Ends that came before `start()` had returned: its hooks may reap. */
+  readonly early = new Map<number, Ended>();
   /** Waits of `joinAsync` that keep the event loop alive. */
   asyncWaits = 0;
   /** The event loop has run dry. */
@@ -95,9 +97,8 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
   #state: State = 'initial';
   #pid: number | undefined;
   #exitCode: number | null = null;
-  #sentinelGiven = false;
-  /** A descriptor of this object's own, if the sentinel was first asked for after the end. */
-  #endedSentinel: number | undefined;
+  /** A descriptor of this object's own. */
+  #sentinel: number | undefined;
   readonly #waiters = new Set<() => void>();
 
   /** Nothing is started yet. @throws TypeError (`ERR_MP_INVALID_ARG`) for an option of the wrong type. */
@@ -184,6 +185,8 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
     family.running.set(pid, this as unknown as Process);
     keepLoopWhileNeeded();
     if (channels.start.hasSubscribers) channels.start.publish({ process: this, pid, name: this.#name });
+    const end = family.early.get(pid);
+    if (end && family.early.delete(pid)) this.ended(exitCodeOf(end));
   }
 
   /** Child: this object is now the current process. */
@@ -298,16 +301,16 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
    */
   close(): void {
     if (this.#state === 'closed') return;
-    if (this.#parentPid === process.pid && this.#pid !== undefined) {
-      if (this.#poll() === null) {
-        throw new ProcessError(
-          'ERR_MP_STILL_RUNNING',
-          `cannot close ${this.#name} (pid ${this.#pid}) while it is running: terminate() and join() it first`,
-        );
-      }
-      native.releaseChild(this.#pid);
-      if (this.#endedSentinel !== undefined) closeSync(this.#endedSentinel);
+    if (this.#parentPid === process.pid && this.#pid !== undefined && this.#poll() === null) {
+      throw new ProcessError(
+        'ERR_MP_STILL_RUNNING',
+        `cannot close ${this.#name} (pid ${this.#pid}) while it is running: terminate() and join() it first`,
+      );
+    }
+    if (this.#sentinel !== undefined) {
       sentinels.unregister(this);
+      closeSync(this.#sentinel);
+      this.#sentinel = undefined;
     }
     this.#work = undefined;
     this.#state = 'closed';
@@ -381,19 +384,11 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
     this.#checkOpen();
     this.#checkMine();
     if (this.#pid === undefined) throw notStarted(this.#name, 'has no sentinel');
-    if (this.#exitCode !== null && !this.#sentinelGiven) {
-      if (this.#endedSentinel === undefined) {
-        this.#endedSentinel = native.endedSentinel();
-        sentinels.register(this, { fd: this.#endedSentinel }, this);
-      }
-      return this.#endedSentinel;
+    if (this.#sentinel === undefined) {
+      this.#sentinel = this.#poll() === null ? native.childSentinel(this.#pid) : native.endedSentinel();
+      sentinels.register(this, this.#sentinel, this);
     }
-    const sentinel = native.childSentinel(this.#pid);
-    if (!this.#sentinelGiven) {
-      this.#sentinelGiven = true;
-      sentinels.register(this, { pid: this.#pid }, this);
-    }
-    return sentinel;
+    return this.#sentinel;
   }
 
   /** `await using`: terminates the process if it still runs, and waits for it. */
@@ -443,7 +438,6 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
     if (this.#state === 'started') this.#state = 'stopped';
     const pid = this.#pid ?? 0;
     family.running.delete(pid);
-    if (!this.#sentinelGiven) native.releaseChild(pid);
     keepLoopWhileNeeded();
     const signal = exitCode < 0 ? signalName(-exitCode) : null;
     if (channels.exit.hasSubscribers) channels.exit.publish({ process: this, pid, name: this.#name, exitCode, signal });
@@ -509,7 +503,7 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
   /** @internal The object for a child of a raw `fork()`. */
   static forked(parent: Process): Process {
     family = new Family(undefined, new ParentProcess(parent.name, parent.#pid ?? process.ppid));
-    const child = new Process({ name: parent.name, daemon: false });
+    const child = new Process({ name: parent.name, daemon: parent.daemon });
     child.#pid = process.pid;
     child.#state = 'started';
     child.#authkey = parent.#authkey;
@@ -522,10 +516,7 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
 const DISPOSE_GRACE_MS = 1000;
 
 /** Closes the descriptors of ended processes that were thrown away without `close()`. */
-const sentinels = new FinalizationRegistry<{ pid?: number; fd?: number }>(({ pid, fd }) => {
-  if (pid !== undefined) native.releaseChild(pid);
-  if (fd !== undefined) closeSync(fd);
-});
+const sentinels = new FinalizationRegistry<number>(closeSync);
 
 function notStarted(name: string, what: string): ProcessError {
   return new ProcessError('ERR_MP_NOT_STARTED', `${name} ${what}: it was not started; call start() first`);
@@ -538,7 +529,9 @@ function exitCodeOf({ status }: Ended): number {
 }
 
 function childEnded(end: Ended): void {
-  family.running.get(end.pid)?.ended(exitCodeOf(end));
+  const child = family.running.get(end.pid);
+  if (child) child.ended(exitCodeOf(end));
+  else family.early.set(end.pid, end);
 }
 
 function reapEnded(): void {
@@ -593,6 +586,7 @@ export class ParentProcess {
    * Blocks until the parent has ended, or for `timeoutMs` milliseconds.
    *
    * @returns true if it has ended.
+   * @throws InterruptedError when the program's own SIGINT, SIGTERM or SIGHUP listener has to run.
    */
   join(timeoutMs?: number): boolean {
     const timeout = checkTimeout(timeoutMs);
@@ -600,7 +594,10 @@ export class ParentProcess {
     const watch = native.openExitWatch(this.pid);
     try {
       // The number may have been reused before it was opened; being somebody else's child by then tells.
-      return !this.isAlive() || native.waitFd(watch, timeout) || !this.isAlive();
+      if (!this.isAlive()) return true;
+      const { readable, interruptedBy } = native.waitFd(watch, timeout);
+      if (interruptedBy !== undefined) throw new InterruptedError('join() of the parent', signalName(interruptedBy));
+      return readable || !this.isAlive();
     } finally {
       closeSync(watch);
     }

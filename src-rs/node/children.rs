@@ -1,13 +1,14 @@
 //! The table of children, and the event loop's interest in it.
 
 use std::cell::RefCell;
-use std::os::fd::{AsFd, BorrowedFd, IntoRawFd};
+use std::os::fd::{BorrowedFd, IntoRawFd};
 
 use napi::bindgen_prelude::Function;
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use node_multiprocessing_core::process::reaper::{self, Outcome, Status};
+use node_multiprocessing_core::process::blocking::{self, Interrupts, Outcome, Wake};
+use node_multiprocessing_core::process::reaper::{self, Status};
 use node_multiprocessing_core::sys::clock::Deadline;
 use node_multiprocessing_core::sys::exit_watch;
 use node_multiprocessing_core::sys::fd::{Readiness, wait_readable};
@@ -113,6 +114,12 @@ pub fn keep_loop_for_children(keep: bool) {
     }
 }
 
+/// The descriptor by which the event loop watches children.
+pub fn watched_fd() -> Option<i32> {
+    let watching = WATCH.with_borrow(Option::is_some);
+    watching.then(|| reaper::watch_fd().ok()).flatten()
+}
+
 /// Child: the table is the parent's.
 pub fn forget_parents() {
     if let (Some(watch), Ok(uv)) = (WATCH.take(), uv()) {
@@ -139,11 +146,17 @@ pub fn poll_child(env: Env, pid: i32) -> Result<Option<Ended>> {
     Ok(status.map(|status| ended(pid, status)))
 }
 
-/// A signal that asks the program to end, was caught by a listener of its own, and waits for the event loop to turn.
-pub fn undelivered_signal(env: Env) -> Result<Option<i32>> {
+/// Calls `action` with what ends a blocking wait of this program.
+pub fn with_interrupts<T>(env: Env, action: impl FnOnce(Interrupts<'_>) -> T) -> Result<T> {
     let event_loop: *mut Loop = env.get_uv_event_loop()?.cast();
     // SAFETY: this is the thread of the loop.
-    Ok(unsafe { child_loop::undelivered_signal(event_loop, &sys::signal::ENDING) })
+    let listens = unsafe { child_loop::listens_for(event_loop, &sys::signal::ENDING) };
+    // SAFETY: as above.
+    let undelivered = || unsafe { child_loop::undelivered_signal(event_loop, &sys::signal::ENDING) };
+    Ok(action(Interrupts {
+        listens,
+        undelivered: &undelivered,
+    }))
 }
 
 /// A descriptor that is readable at once, like the sentinel of a process that has ended. The caller closes it.
@@ -166,50 +179,33 @@ pub struct Joined {
 /// program handles asks it to end.
 #[napi]
 pub fn join_child(env: Env, pid: i32, timeout_ms: f64) -> Result<Joined> {
-    if let Some(ended) = poll_child(env, pid)? {
-        return Ok(Joined {
-            ended: Some(ended),
-            interrupted_by: None,
-        });
+    let outcome = with_interrupts(env, |interrupts| {
+        reaper::join(pid, Deadline::after_ms(timeout_ms), interrupts)
+    })?;
+    let mut joined = Joined {
+        ended: None,
+        interrupted_by: None,
+    };
+    match outcome.map_err(|error| to_js(env, &error))? {
+        Outcome::Done(status) => joined.ended = Some(ended(pid, status)),
+        Outcome::Interrupted(signal) => joined.interrupted_by = Some(signal),
+        Outcome::TimedOut => {}
     }
-    if let Some(signal) = undelivered_signal(env)? {
-        return Ok(Joined {
-            ended: None,
-            interrupted_by: Some(signal),
-        });
-    }
-    match reaper::join(pid, Deadline::after_ms(timeout_ms)).map_err(|error| to_js(env, &error))? {
-        Outcome::Ended(status) => Ok(Joined {
-            ended: Some(ended(pid, status)),
-            interrupted_by: None,
-        }),
-        Outcome::TimedOut => Ok(Joined {
-            ended: None,
-            interrupted_by: None,
-        }),
-        Outcome::Interrupted(signal) => Ok(Joined {
-            ended: None,
-            interrupted_by: Some(signal),
-        }),
-    }
+    Ok(joined)
 }
 
 /// Sends a signal to child `pid` unless it has ended.
 #[napi]
 pub fn signal_child(env: Env, pid: i32, signal: i32) -> Result<()> {
-    reaper::signal(pid, signal).map_err(|error| to_js(env, &error))
+    reaper::send(pid, signal).map_err(|error| to_js(env, &error))
 }
 
-/// A descriptor that is readable once child `pid` has ended.
+/// A descriptor that is readable once child `pid` has ended. The caller closes it.
 #[napi]
 pub fn child_sentinel(env: Env, pid: i32) -> Result<i32> {
-    reaper::sentinel(pid).map_err(|error| to_js(env, &error))
-}
-
-/// Forgets child `pid`, which has ended.
-#[napi]
-pub fn release_child(pid: i32) {
-    reaper::release(pid);
+    reaper::sentinel(pid)
+        .map(IntoRawFd::into_raw_fd)
+        .map_err(|error| to_js(env, &error))
 }
 
 /// Ends daemons and waits for the others, as a process does at its end.
@@ -239,17 +235,34 @@ pub fn open_exit_watch(env: Env, pid: i32) -> Result<i32> {
         .map_err(|error| to_js(env, &error))
 }
 
-/// Blocks until `fd` is readable (true) or the timeout has passed (false).
+/// How a wait for a descriptor ended.
+#[napi(object)]
+pub struct Readable {
+    /// Whether it is readable.
+    pub readable: bool,
+    /// The signal that interrupted the wait.
+    pub interrupted_by: Option<i32>,
+}
+
+/// Blocks until `fd` is readable, the timeout has passed, or a signal that the program handles asks it to end.
 #[napi]
-pub fn wait_fd(env: Env, fd: i32, timeout_ms: f64) -> Result<bool> {
+pub fn wait_fd(env: Env, fd: i32, timeout_ms: f64) -> Result<Readable> {
     // SAFETY: the number is only lent to poll, which reports one that is not open.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-    let deadline = sys::clock::Deadline::after_ms(timeout_ms);
-    loop {
-        match wait_readable(fd.as_fd(), deadline).map_err(|error| to_js(env, &error))? {
-            Readiness::Ready => return Ok(true),
-            Readiness::TimedOut => return Ok(false),
-            Readiness::Interrupted => {}
-        }
-    }
+    let is_readable = || {
+        let now = wait_readable(fd, Deadline::after_ms(0.0))?;
+        Ok((now == Readiness::Ready).then_some(()))
+    };
+    let outcome = with_interrupts(env, |interrupts| {
+        let wake = Wake::Readable(Some(fd), None);
+        blocking::wait(wake, Deadline::after_ms(timeout_ms), interrupts, is_readable)
+    })?;
+    let outcome = outcome.map_err(|error| to_js(env, &error))?;
+    Ok(Readable {
+        readable: outcome == Outcome::Done(()),
+        interrupted_by: match outcome {
+            Outcome::Interrupted(signal) => Some(signal),
+            _ => None,
+        },
+    })
 }

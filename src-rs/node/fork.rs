@@ -1,13 +1,16 @@
 //! Forking, and what a forked child needs before it is a Node process of its own.
 
 use std::cell::{Cell, RefCell};
+use std::sync::OnceLock;
 
 use napi::bindgen_prelude::{Function, JsValue, Uint8Array};
 use napi::{Env, Result};
 use napi_derive::napi;
+use nix::errno::Errno;
 
 use node_multiprocessing_core::fork::gate::Stamp;
-use node_multiprocessing_core::fork::{Gate, Side, Timings, discard, safe_fork};
+use node_multiprocessing_core::fork::stranded::Alarm;
+use node_multiprocessing_core::fork::{Gate, Side, Timings, discard, safe_fork, threads_visible};
 use node_multiprocessing_core::process::reaper;
 use node_multiprocessing_core::sys::clock::{Deadline, monotonic_ns};
 use node_multiprocessing_core::sys::entropy;
@@ -16,7 +19,7 @@ use node_multiprocessing_core::uv::child_loop::{self, ChildLoop, Pending};
 use node_multiprocessing_core::uv::ffi::{Handle, HandleMemory, Loop, uv};
 use node_multiprocessing_core::uv::silence;
 use node_multiprocessing_core::v8::isolate::{self, Unwinding};
-use node_multiprocessing_core::v8::{platform, random};
+use node_multiprocessing_core::v8::{inspector, platform, random};
 use node_multiprocessing_core::{Error, sys};
 
 use super::callback::{Callback, Scope};
@@ -46,6 +49,7 @@ struct Child {
 struct Rebirth {
     unwinding: Unwinding,
     main: Callback,
+    alarm: Alarm,
 }
 
 /// One condition of a safe fork and whether this system meets it.
@@ -69,6 +73,7 @@ pub fn fork_conditions() -> Vec<Condition> {
     };
     vec![
         condition("system", supported_system()),
+        condition("threads", threads_visible()),
         condition("exit watch", exit_watch()),
         condition("event loop", child_loop::check()),
         condition("isolate", isolate::entries().map(|_| ())),
@@ -78,9 +83,16 @@ pub fn fork_conditions() -> Vec<Condition> {
 
 /// Children are watched by a descriptor each (Linux 5.3), which a sandbox may deny.
 fn exit_watch() -> std::result::Result<(), Error> {
-    sys::exit_watch::open(get_pid())
-        .map(|_| ())
-        .map_err(|_| Error::Unsupported("pidfd_open (Linux 5.3) is missing or denied"))
+    static WATCH: OnceLock<std::result::Result<(), Error>> = OnceLock::new();
+    let open = || match sys::exit_watch::open(get_pid()) {
+        Err(Error::System {
+            errno: Errno::ENOSYS | Errno::EPERM | Errno::EINVAL,
+            ..
+        }) => Err(Error::Unsupported("pidfd_open (Linux 5.3) is missing or denied")),
+        // Too many open files, for instance, says nothing of the system.
+        _ => Ok(()),
+    };
+    WATCH.get_or_init(open).clone()
 }
 
 fn supported_system() -> std::result::Result<(), Error> {
@@ -121,12 +133,14 @@ fn fork_checked(env: Env, options: &ForkOptions<'_>) -> Result<i32> {
     let fail = |error: Error| to_js(env, &error);
     for condition in [
         supported_system(),
+        exit_watch(),
         child_loop::check(),
         isolate::entries().map(|_| ()),
         platform::check(),
     ] {
         condition.map_err(fail)?;
     }
+    inspector::wait_entry();
     let on_idle = match ON_IDLE.get() {
         Some(on_idle) => on_idle,
         None => Callback::new(env, &options.on_idle)?,
@@ -193,11 +207,13 @@ fn set_up_child(
         random,
     } = copy;
     platform::revive(child_loop::wake)?;
+    inspector::never_pause();
     let pending = if options.keep_pending {
         Pending::Keep
     } else {
         Pending::Drop {
             except: &options.handed_over,
+            closed_next: children::watched_fd(),
         }
     };
     // SAFETY: this process has just been forked and this is the thread of its loop.
@@ -211,6 +227,9 @@ fn set_up_child(
     let random_seeded = reseed(random);
     gate.pass(parent);
     sys::death::end_with_parent(options.daemon, parent);
+    if options.adopt {
+        sys::signal::drop_nodes_own();
+    }
     CHILD.set(Some(Child {
         child_loop,
         on_idle,
@@ -296,7 +315,11 @@ pub fn reborn(env: Env, main: Function<'_, (), ()>) -> Result<()> {
     }
     // SAFETY: this is a native function called by JavaScript on the isolate's thread.
     let unwinding = unsafe { Unwinding::begin() }.map_err(fail)?;
-    REBIRTH.set(Some(Rebirth { unwinding, main }));
+    REBIRTH.set(Some(Rebirth {
+        unwinding,
+        main,
+        alarm: Alarm::set(),
+    }));
     Ok(())
 }
 
@@ -310,9 +333,15 @@ unsafe extern "C" fn on_empty_stack(handle: *mut Handle) {
         // SAFETY: initialised in `reborn`, closed once, freed by the callback.
         unsafe { (uv.close)(handle, Some(child_loop::free)) };
     }
-    let Some(Rebirth { unwinding, main }) = REBIRTH.take() else {
+    let Some(Rebirth {
+        unwinding,
+        main,
+        alarm,
+    }) = REBIRTH.take()
+    else {
         return;
     };
+    drop(alarm);
     {
         let _scope = Scope::open(main.env());
         // SAFETY: libuv called us from the bottom of the stack; a handle scope is open.
@@ -365,10 +394,11 @@ pub fn silence_port(env: Env, port: u16) -> Result<()> {
     silence::cover_port(port).map_err(|error| to_js(env, &error))
 }
 
-/// Child: whether `Math.random` was given a state of its own; false if its state was not recognised.
+/// Child: whether `Math.random` was given a state of its own; false if its state was not recognised. Null in a process
+/// that is no child.
 #[napi]
-pub fn is_random_seeded() -> bool {
-    CHILD.with_borrow(|child| child.as_ref().is_some_and(|child| child.random_seeded))
+pub fn is_random_seeded() -> Option<bool> {
+    CHILD.with_borrow(|child| child.as_ref().map(|child| child.random_seeded))
 }
 
 fn reseed(state: Option<random::State>) -> bool {

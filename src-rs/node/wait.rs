@@ -3,12 +3,11 @@
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use node_multiprocessing_core::Error;
-use node_multiprocessing_core::process::reaper;
-use node_multiprocessing_core::sys::signal::EndingSignals;
+use node_multiprocessing_core::process::blocking::Outcome;
+use node_multiprocessing_core::process::{raw, reaper};
 use node_multiprocessing_core::sys::wait;
 
-use super::children::undelivered_signal;
+use super::children::with_interrupts;
 use super::error::to_js;
 
 /// A child and its status word.
@@ -25,42 +24,33 @@ pub struct Waited {
 /// waitpid(2).
 #[napi]
 pub fn waitpid(env: Env, pid: i32, options: i32) -> Result<Waited> {
-    if options & libc::WNOHANG == 0
-        && let Some(signal) = undelivered_signal(env)?
-    {
-        return Ok(Waited {
+    let outcome = if options & libc::WNOHANG == 0 {
+        with_interrupts(env, |interrupts| raw::wait(pid, options, interrupts))?
+    } else {
+        wait::waitpid(pid, options).map(Outcome::Done)
+    };
+    match outcome.map_err(|error| to_js(env, &error))? {
+        Outcome::Done(waited) => {
+            if waited.pid > 0 && (libc::WIFEXITED(waited.status) || libc::WIFSIGNALED(waited.status)) {
+                reaper::note(waited.pid, waited.status);
+            }
+            Ok(Waited {
+                pid: waited.pid,
+                status: waited.status,
+                interrupted_by: None,
+            })
+        }
+        Outcome::Interrupted(signal) => Ok(Waited {
             pid: 0,
             status: 0,
             interrupted_by: Some(signal),
-        });
-    }
-    let signals = EndingSignals::watch();
-    loop {
-        match wait::waitpid(pid, options) {
-            Ok(waited) => {
-                if waited.pid > 0 && (libc::WIFEXITED(waited.status) || libc::WIFSIGNALED(waited.status)) {
-                    reaper::note(waited.pid, waited.status);
-                }
-                return Ok(Waited {
-                    pid: waited.pid,
-                    status: waited.status,
-                    interrupted_by: None,
-                });
-            }
-            Err(Error::System {
-                errno: nix::errno::Errno::EINTR,
-                ..
-            }) => {
-                if let Some(signal) = signals.noted() {
-                    return Ok(Waited {
-                        pid: 0,
-                        status: 0,
-                        interrupted_by: Some(signal),
-                    });
-                }
-            }
-            Err(error) => return Err(to_js(env, &error)),
-        }
+        }),
+        // There is no deadline; if there were, nothing has changed.
+        Outcome::TimedOut => Ok(Waited {
+            pid: 0,
+            status: 0,
+            interrupted_by: None,
+        }),
     }
 }
 

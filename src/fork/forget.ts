@@ -28,8 +28,18 @@ export interface Immediate {
 /** The parts of a handle's JavaScript object that matter here. */
 export interface HandleOwner {
   _handle?: { fd?: number } | null;
+  /** Of a socket that an HTTP request is using. */
+  _httpMessage?: { agent?: object | null } | null;
   _readableState?: { destroyed: boolean };
-  _writableState?: { destroyed: boolean };
+  _writableState?: WritableState;
+}
+
+interface WritableState {
+  destroyed: boolean;
+  /** Bytes that are not sent yet. */
+  length: number;
+  highWaterMark: number;
+  constructor: new (options: object, stream: unknown, isDuplex: boolean) => WritableState;
 }
 
 const noop = (): void => {};
@@ -83,7 +93,11 @@ export function clearTimers(lists: Record<string, Linked>): void {
   }
   for (const timer of pending) {
     const callback = timer._onTimeout as (() => void) | null | undefined;
+    const duration = timer._idleTimeout;
     clearTimeout(timer as unknown as NodeJS.Timeout);
+    // As after firing: `refresh()` starts it again, which undici does with the one timer behind its timeouts.
+    timer._idleTimeout = duration;
+    timer._onTimeout = callback;
     // Node's own: without it the Date header of an HTTP server would stand still.
     if (callback?.name === 'resetCache') callback();
   }
@@ -128,10 +142,26 @@ export function killHandles(owners: HandleOwner[], handedOver: readonly number[]
   for (const owner of owners) {
     if (kHybridDispatch in owner) Object.defineProperty(owner, kHybridDispatch, { value: noop });
     const fd = owner._handle?.fd;
-    if (fd === undefined || fd <= 2 || handedOver.includes(fd)) continue;
+    if (fd === undefined || fd <= 2) continue;
+    if (handedOver.includes(fd)) {
+      dropPendingWrites(owner);
+      continue;
+    }
+    // An agent of the program's own: full with connections that never end, it would open none.
+    if (owner._httpMessage?.agent) emptyAgents([owner._httpMessage.agent]);
     if (owner._readableState) owner._readableState.destroyed = true;
     if (owner._writableState) owner._writableState.destroyed = true;
   }
+}
+
+/** What the parent has still to send on a stream that it hands over is the parent's to send. */
+function dropPendingWrites(stream: HandleOwner & { _pendingData?: unknown }): void {
+  const state = stream._writableState;
+  if (!state?.length) return;
+  // The options of every socket.
+  const options = { decodeStrings: false, emitClose: false, highWaterMark: state.highWaterMark };
+  stream._writableState = new state.constructor(options, stream, true);
+  stream._pendingData = null;
 }
 
 /** Connections that Node itself keeps for reuse. */
@@ -146,15 +176,19 @@ export function emptyAgents(agents: readonly object[]): void {
   }
 }
 
-/** The dispatchers behind the global fetch. */
-export function renewDispatchers(holder: Record<symbol, unknown>, symbols: readonly symbol[]): void {
-  for (const symbol of symbols) {
-    const dispatcher = holder[symbol] as { constructor: new () => unknown } | undefined;
-    try {
-      if (dispatcher) holder[symbol] = new dispatcher.constructor();
-    } catch {
-      // One that the program set itself and that needs arguments: the program's to renew, with registerAtFork.
-    }
+/** The dispatchers behind the global fetch begin without connections. */
+export function emptyDispatchers(holder: Record<symbol, unknown>, symbols: readonly symbol[]): void {
+  for (const symbol of symbols) emptyPools(holder[symbol], 2);
+}
+
+/** Empties the pools of an undici dispatcher, and of those that it is built of. */
+function emptyPools(dispatcher: unknown, depth: number): void {
+  const { dispatch } = (dispatcher ?? {}) as { dispatch?: unknown };
+  if (typeof dispatch !== 'function') return;
+  for (const symbol of Object.getOwnPropertySymbols(dispatcher)) {
+    const value = (dispatcher as Record<symbol, unknown>)[symbol];
+    if (symbol.description === 'clients' && value instanceof Map) value.clear();
+    else if (depth > 0) emptyPools(value, depth - 1);
   }
 }
 

@@ -1,19 +1,13 @@
 /**
  * The fork: what both sides do in JavaScript around the native call.
  */
-import { isMainThread } from 'node:worker_threads';
+import { isMainThread, Worker } from 'node:worker_threads';
 
 import { atForkHooks, runAtFork } from '../at-fork.ts';
 import { ForkError, type ErrorCode } from '../errors.ts';
 import { native } from '../native.ts';
 import { installExits, onIdle, runTarget, type Program } from './child.ts';
-import {
-  clearImmediates,
-  disarmOutstandingImmediates,
-  endDisarming,
-  kHasOutstanding,
-  runningImmediate,
-} from './forget.ts';
+import { clearImmediates, disarmOutstandingImmediates, endDisarming, kHasOutstanding } from './forget.ts';
 import { handedOverDescriptors } from './hand-over.ts';
 import { takeInventory } from './inventory.ts';
 import { rehearse } from './rehearsal.ts';
@@ -53,9 +47,9 @@ const constants = {
   native,
   math: Math,
   global: globalThis as unknown as World['global'],
+  workers: Worker.prototype,
   activeHandles: processInternals._getActiveHandles,
   activeRequests: processInternals._getActiveRequests,
-  runningImmediate,
   atFork: atForkHooks(),
 };
 
@@ -180,7 +174,7 @@ export function startByFork(child: Child): number {
 
 /** Child of a raw fork: forgets what is pending, and what would follow in a round of immediates that is under way. */
 function forgetRound(world: World): void {
-  const immediate = runningImmediate();
+  const { immediate } = world;
   clearImmediates(immediate?._idleNext ?? null);
   forgetPending(world, []);
   if (!immediate && world.internals.immediateInfo[kHasOutstanding] === 1) {

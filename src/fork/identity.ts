@@ -9,16 +9,17 @@ import { constants } from 'node:os';
 
 import { native } from '../native.ts';
 
-/** Listeners by which Node itself makes signals and warnings work; the rest are the parent's. */
-const nodesOwn = new Set(['startListeningIfSignal', 'stopListeningIfSignal', 'onWarning']);
+/** Listeners by which Node itself makes signals and warnings work, by event; the rest are the parent's. */
+const nodesOwn = new Map<string | symbol, string>([
+  ['newListener', 'startListeningIfSignal'],
+  ['removeListener', 'stopListeningIfSignal'],
+  ['warning', 'onWarning'],
+]);
 
 /** `process.pid` is cached at start-up. */
 export function renewPid(subject: object, pid: number): void {
   Object.defineProperty(subject, 'pid', { value: pid, enumerable: true, configurable: true, writable: false });
 }
-
-/** Whether `Math.random` of this Node could be seeded; otherwise it is replaced in children. Unset in no child. */
-export let seedable: boolean | undefined;
 
 /** No number or UUID of the parent's is drawn again. */
 export function renewRandomness(
@@ -26,7 +27,6 @@ export function renewRandomness(
   seeded: boolean,
   cryptoCaches: readonly Uint8Array[],
 ): void {
-  seedable = seeded;
   if (!seeded) subject.random = makeRandom();
   for (const cache of cryptoCaches) native.fillRandom(cache);
 }
@@ -59,7 +59,7 @@ export function sortListeners(subject: EventEmitter): { kept: Listeners; signals
   const signals: string[] = [];
   for (const event of subject.eventNames()) {
     if (typeof event === 'string' && event in constants.signals) signals.push(event);
-    let own = subject.rawListeners(event).filter(({ name }) => nodesOwn.has(name));
+    let own = subject.rawListeners(event).filter(({ name }) => name === nodesOwn.get(event));
     if (event === 'warning') own = own.map((print) => withoutAbandonedFiles(print as (warning: unknown) => void));
     if (own.length === 0) continue;
     Object.assign(kept._events, { [event]: own.length === 1 ? own[0] : own });

@@ -16,6 +16,7 @@ export interface Linked {
   _destroyed?: boolean;
   _onImmediate?: unknown;
   _onTimeout?: unknown;
+  _idleTimeout?: number | undefined;
 }
 
 /** What the child has to empty. */

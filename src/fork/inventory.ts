@@ -4,8 +4,10 @@
  */
 import { createRequire } from 'node:module';
 
+import { runningImmediate, type Immediate } from './forget.ts';
 import { sortListeners, type Stream } from './identity.ts';
 import { cascadedLoader, cryptoCaches, nodeInternals, type Internals } from './internals.ts';
+import { numberOfFork } from './workers.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -24,6 +26,10 @@ export interface Inventory {
   readonly agents: readonly object[];
   readonly dispatchers: readonly symbol[];
   readonly inspectorPort: number | undefined;
+  /** The immediate whose callback is running, if one is. */
+  readonly immediate: Immediate | undefined;
+  /** Every async resource with a lower number is the parent's. */
+  readonly forkNumber: number;
 }
 
 /** What depends only on which of Node's modules are loaded. */
@@ -71,6 +77,8 @@ export function takeInventory(): Inventory {
       symbol.description?.startsWith('undici.globalDispatcher.'),
     ),
     inspectorPort: inspectorPort(),
+    immediate: runningImmediate(),
+    forkNumber: numberOfFork(),
   };
 }
 

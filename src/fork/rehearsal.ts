@@ -44,9 +44,9 @@ const standIn: World & { internals: { tickQueue: Internals['tickQueue'] } } = {
   },
   math: { random: () => 0 },
   global: {},
+  workers: { postMessage: noop },
   activeHandles: () => [{}],
   activeRequests: () => [{}],
-  runningImmediate: () => undefined,
   atFork: [],
   internals: {
     tickQueue: { isEmpty: () => true, shift: noop, push: noop },
@@ -68,6 +68,8 @@ const standIn: World & { internals: { tickQueue: Internals['tickQueue'] } } = {
   agents: [{}],
   dispatchers: [],
   inspectorPort: undefined,
+  immediate: undefined,
+  forkNumber: 0,
 };
 
 /** Compiles a child's first and last steps. Changes nothing but the stand-ins. */

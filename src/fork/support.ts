@@ -2,7 +2,6 @@
 import { isMainThread } from 'node:worker_threads';
 
 import { native } from '../native.ts';
-import { seedable } from './identity.ts';
 import { nodeInternals } from './internals.ts';
 
 /** One condition of a safe fork. */
@@ -54,12 +53,13 @@ export function forkSupport(): ForkSupport {
     conditions.push({ name: 'timers and ticks', ok: false, missing: message, code });
   }
   const supported = conditions.every(({ ok }) => ok);
+  const seeded = native.isRandomSeeded();
   const platform = conditions.find(({ name }) => name === 'platform');
   return {
     supported,
     conditions,
     backgroundWork: platform?.ok ? 'revived' : 'none',
-    mathRandom: seedable === undefined ? null : seedable ? 'seeded' : 'replaced',
+    mathRandom: seeded === null ? null : seeded ? 'seeded' : 'replaced',
   };
 }
 

@@ -14,12 +14,11 @@ import {
   emptyAgents,
   healImmediate,
   killHandles,
-  renewDispatchers,
+  emptyDispatchers,
   silenceRequests,
   swallowRejections,
   kHasOutstanding,
   type HandleOwner,
-  type Immediate,
 } from './forget.ts';
 import {
   dropChannel,
@@ -31,6 +30,7 @@ import {
   renewStandardStreams,
 } from './identity.ts';
 import type { Inventory } from './inventory.ts';
+import { disownWorkers, type Workers } from './workers.ts';
 
 /** What a child changes. */
 export interface World extends Inventory {
@@ -54,10 +54,10 @@ export interface World extends Inventory {
   >;
   readonly math: { random: () => number };
   readonly global: Record<symbol, unknown>;
+  /** The prototype of all workers. */
+  readonly workers: Workers;
   activeHandles(): HandleOwner[];
   activeRequests(): { oncomplete?: unknown }[];
-  /** The immediate whose callback is running, if one is. */
-  runningImmediate(): Immediate | undefined;
   /** What was registered with `registerAtFork`. */
   readonly atFork: readonly AtForkHooks[];
 }
@@ -66,12 +66,13 @@ export interface World extends Inventory {
 export function becomeSelf(world: World): void {
   const { native } = world;
   renewPid(world.process, native.getPid());
-  renewRandomness(world.math, native.isRandomSeeded(), world.cryptoCaches);
+  renewRandomness(world.math, native.isRandomSeeded() === true, world.cryptoCaches);
   renewStandardStreams(world.streams);
   if (world.inspectorPort !== undefined) native.silencePort(world.inspectorPort);
   // A loader that answers from a thread of the parent's would be waited for for ever. Built-in modules and JavaScript
   // then load as without it; TypeScript where Node itself strips types, and fails at once elsewhere.
   world.loader?.setCustomizations?.(undefined);
+  disownWorkers(world.workers, world.forkNumber);
 }
 
 /** Nothing of what the parent had pending happens here, but for the microtasks of frames that go on. */
@@ -84,7 +85,7 @@ export function forgetPending(world: World, handedOver: readonly number[]): void
   clearImmediates(internals.immediateQueue.head);
   clearTicks(internals.tickQueue, internals.tickInfo);
   emptyAgents(world.agents);
-  renewDispatchers(world.global, world.dispatchers);
+  emptyDispatchers(world.global, world.dispatchers);
 }
 
 function dropCaptureCallback(subject: NodeJS.Process): void {
@@ -105,7 +106,7 @@ export function abandonParent(world: World, handedOver: readonly number[]): void
   if (world.cluster) dropClusterRole(world.cluster);
   native.replaceStdinWithNull();
   dropStandardInput(process);
-  const immediate = world.runningImmediate();
+  const { immediate } = world;
   if (!immediate && internals.immediateInfo[kHasOutstanding] === 1) disarmOutstandingImmediates();
   // Node keeps a stack of async contexts and aborts when one is closed out of order, as an unwinding does.
   internals.clearAsyncIdStack();

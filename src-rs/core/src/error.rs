@@ -57,13 +57,12 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> String {
         match self {
-            Self::System { errno, .. } => format!("{errno:?}"),
+            Self::System { errno, .. } | Self::ChildSetup(errno) => format!("{errno:?}"),
             Self::ThreadBusy { .. } => "ERR_MP_FORK_THREAD_BUSY".into(),
             Self::NotMainThread => "ERR_MP_FORK_WORKER_THREAD".into(),
             Self::NoProc(_) => "ERR_MP_FORK_NO_PROC".into(),
             Self::MissingSymbol(_) => "ERR_MP_FORK_MISSING_SYMBOL".into(),
             Self::Unsupported(_) => "ERR_MP_FORK_UNSUPPORTED".into(),
-            Self::ChildSetup(_) => "ERR_MP_FORK_CHILD_SETUP".into(),
         }
     }
 }

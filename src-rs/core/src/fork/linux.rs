@@ -16,6 +16,7 @@ pub fn safe_fork(deadline: Deadline) -> Result<Side> {
     if pid != tid {
         return Err(Error::NotMainThread);
     }
+    super::threads_visible()?;
     let signals = Blocked::all()?;
     let mut timings = Timings::default();
     let mut mappings = inherit::Mappings::new();

@@ -17,6 +17,7 @@ mod linux;
 mod maps;
 #[cfg(target_os = "linux")]
 mod quiet;
+pub mod stranded;
 
 use crate::sys::signal::Blocked;
 
@@ -66,6 +67,17 @@ pub enum Side {
 #[cfg(not(target_os = "linux"))]
 pub fn safe_fork(_: crate::sys::clock::Deadline) -> crate::Result<Side> {
     Err(crate::Error::Unsupported("fork is supported on Linux"))
+}
+
+/// Whether the other threads of this process can be looked at. Asked once.
+pub fn threads_visible() -> crate::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        static VISIBLE: std::sync::OnceLock<crate::Result<()>> = std::sync::OnceLock::new();
+        VISIBLE.get_or_init(quiet::check).clone()
+    }
+    #[cfg(not(target_os = "linux"))]
+    Ok(())
 }
 
 /// Ends a copy that has not passed its gate.

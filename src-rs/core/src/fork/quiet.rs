@@ -14,10 +14,12 @@ use crate::error::{Error, Result};
 use crate::sys::clock::Deadline;
 use crate::sys::proc_fs;
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Thread {
     tid: i32,
-    /// The line of `schedstat`: run time, wait time, number of times it got a CPU.
+    /// `schedstat`, kept open for the second look; `None` if the thread has ended.
+    file: Option<OwnedFd>,
+    /// Its line: run time, wait time, number of times it got a CPU.
     schedule: [u8; 64],
 }
 
@@ -65,18 +67,19 @@ fn open_tasks(me: i32) -> Result<OwnedFd> {
 impl Threads {
     /// True when no thread has run, started or ended since the first look.
     pub fn still_quiet(&self) -> Result<bool> {
-        Ok(look(&self.tasks, self.me)? == self.seen)
+        let ids = thread_ids(&self.tasks)?;
+        let others = ids.into_iter().filter(|&tid| tid != self.me);
+        if !others.eq(self.seen.iter().map(|thread| thread.tid)) {
+            return Ok(false);
+        }
+        Ok(self.seen.iter().all(Thread::has_rested))
     }
 
     /// The error for threads that sleep at each look and yet keep waking, starting or ending in between.
     #[must_use]
     pub fn restless(&self) -> Error {
-        let tid = look(&self.tasks, self.me).ok().and_then(|now| {
-            now.iter()
-                .find(|thread| !self.seen.contains(thread))
-                .or(now.first())
-                .map(|thread| thread.tid)
-        });
+        let woken = self.seen.iter().find(|thread| !thread.has_rested());
+        let tid = woken.or(self.seen.first()).map(|thread| thread.tid);
         let tid = tid.unwrap_or_default();
         Error::ThreadBusy {
             tid,
@@ -117,37 +120,71 @@ impl Threads {
     }
 }
 
+impl Thread {
+    /// Whether its counters stand as they stood.
+    fn has_rested(&self) -> bool {
+        self.file
+            .as_ref()
+            .is_some_and(|file| schedule(file) == self.schedule)
+    }
+}
+
 fn look(tasks: &OwnedFd, me: i32) -> Result<Vec<Thread>> {
     let mut threads = Vec::with_capacity(16);
     for tid in thread_ids(tasks)? {
         if tid == me {
             continue;
         }
-        let mut schedule = [0; 64];
-        read(tasks, tid, "schedstat", &mut schedule)?;
-        threads.push(Thread { tid, schedule });
+        let file = open(tasks, tid, "schedstat")?;
+        let schedule = file.as_ref().map_or([0; 64], schedule);
+        threads.push(Thread { tid, file, schedule });
     }
     Ok(threads)
 }
 
+/// The line of an open `schedstat`, as it is now; zeros once the thread has ended.
+fn schedule(file: &OwnedFd) -> [u8; 64] {
+    let mut line = [0; 64];
+    // SAFETY: `line` is writable for its whole length.
+    unsafe { libc::pread(file.as_raw_fd(), line.as_mut_ptr().cast(), line.len(), 0) };
+    line
+}
+
+/// Whether the other threads of this process can be looked at.
+pub fn check() -> Result<()> {
+    // SAFETY: gettid has no precondition.
+    let me = unsafe { libc::syscall(libc::SYS_gettid) } as i32;
+    let tasks = open_tasks(me)?;
+    let mine = open(&tasks, me, "schedstat")?.map(|file| schedule(&file));
+    // A kernel that does not count gives zeros: threads would seem to rest for ever.
+    if mine.is_some_and(|line| line.starts_with(b"0 0 0")) {
+        return Err(Error::NoProc("what /proc/self/task/*/schedstat should count"));
+    }
+    Ok(())
+}
+
 /// Reads one file of one thread; empty when the thread has ended. A missing file of a living thread is an error.
 fn read<'a>(tasks: &OwnedFd, tid: i32, file: &'static str, into: &'a mut [u8]) -> Result<&'a [u8]> {
-    let mut path = [0_u8; 32];
-    // 32 bytes hold the largest thread id, a slash, the longest of the three names and the final zero.
-    let _ = write!(&mut path[..31], "{tid}/{file}");
-    let path = CStr::from_bytes_until_nul(&path).map_err(|_| Error::NoProc("/proc/self/task"))?;
-    let Some(fd) = proc_fs::open(Some(tasks), path, 0)? else {
-        // SAFETY: tgkill with signal 0 only asks whether the thread exists.
-        let alive = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, 0) } == 0;
-        return if alive {
-            Err(Error::NoProc("/proc/self/task/*/schedstat"))
-        } else {
-            Ok(&[])
-        };
+    let Some(fd) = open(tasks, tid, file)? else {
+        return Ok(&[]);
     };
     // SAFETY: `into` is writable for its whole length.
     let got = unsafe { libc::read(fd.as_raw_fd(), into.as_mut_ptr().cast(), into.len()) };
     Ok(into.get(..got.max(0) as usize).unwrap_or_default())
+}
+
+/// Opens one file of one thread; `None` when the thread has ended. A missing file of a living thread is an error.
+fn open(tasks: &OwnedFd, tid: i32, file: &'static str) -> Result<Option<OwnedFd>> {
+    let mut path = [0_u8; 32];
+    // 32 bytes hold the largest thread id, a slash, the longest of the three names and the final zero.
+    let _ = write!(&mut path[..31], "{tid}/{file}");
+    let path = CStr::from_bytes_until_nul(&path).map_err(|_| Error::NoProc("/proc/self/task"))?;
+    let opened = proc_fs::open(Some(tasks), path, 0)?;
+    // SAFETY: tgkill with signal 0 only asks whether the thread exists.
+    if opened.is_none() && unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, 0) } == 0 {
+        return Err(Error::NoProc("/proc/self/task/*/schedstat"));
+    }
+    Ok(opened)
 }
 
 fn thread_ids(tasks: &OwnedFd) -> Result<Vec<i32>> {

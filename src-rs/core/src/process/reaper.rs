@@ -1,7 +1,8 @@
 //! The table of children that were started through us, and their reaping.
 //!
 //! Only these pids are ever waited for, never -1: children of `child_process` keep their exit events. A status is taken
-//! from the kernel once and kept here until its owner releases it.
+//! from the kernel once and kept here until its owner is told; then the child is forgotten, and its number may come
+//! again.
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -9,18 +10,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
 
+use super::blocking::{self, Interrupts, Outcome, Wake};
 use crate::error::{Error, Result};
 use crate::sys::clock::Deadline;
 use crate::sys::exit_watch::{self, Watcher};
-use crate::sys::fd::{Readiness, pipe, wait_readable};
-use crate::sys::signal::{EndingSignals, kill};
+use crate::sys::signal::{self, kill};
 use crate::sys::wait;
 
 #[derive(Debug)]
 struct Child {
-    /// Readable once the child has ended; dropped after that unless somebody was given its number.
-    sentinel: Option<OwnedFd>,
-    sentinel_given: bool,
+    /// Readable once the child has ended.
+    sentinel: OwnedFd,
     daemon: bool,
     status: Option<Status>,
 }
@@ -32,17 +32,6 @@ pub enum Status {
     Known(i32),
     /// Somebody else waited for it first.
     Lost,
-}
-
-/// How a wait for a child ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It has ended.
-    Ended(Status),
-    /// The deadline passed first.
-    TimedOut,
-    /// A signal with a handler of the program's own asks it to end.
-    Interrupted(i32),
 }
 
 #[derive(Debug, Default)]
@@ -60,9 +49,6 @@ fn lock() -> MutexGuard<'static, Option<Table>> {
 fn with<T>(action: impl FnOnce(&mut Table) -> T) -> T {
     action(lock().get_or_insert_with(Table::default))
 }
-
-/// How often a blocking wait looks for a signal that the program handles itself, in milliseconds.
-const SIGNAL_LOOK_MS: f64 = 100.0;
 
 const STRANGER: Error = Error::System {
     syscall: "waitpid",
@@ -93,8 +79,7 @@ pub fn adopt(pid: i32, daemon: bool) -> Result<()> {
         table.children.insert(
             pid,
             Child {
-                sentinel: Some(sentinel),
-                sentinel_given: false,
+                sentinel,
                 daemon,
                 status: None,
             },
@@ -125,16 +110,54 @@ impl Table {
     /// The status of `pid` is being told to its owner. Until then its sentinel stays watched, so that the event loop
     /// tells it if nobody else does.
     fn told(&mut self, pid: i32) {
-        let Some(child) = self.children.get_mut(&pid) else {
+        let Some(child) = self.children.remove(&pid) else {
             return;
         };
         // A copy of the descriptor in another process would keep it in the watch list: take it out explicitly.
-        if let (Some(watcher), Some(sentinel)) = (&self.watcher, &child.sentinel) {
-            watcher.remove(sentinel.as_fd());
+        if let Some(watcher) = &self.watcher {
+            watcher.remove(child.sentinel.as_fd());
         }
-        if !child.sentinel_given {
-            child.sentinel = None;
-        }
+    }
+}
+
+/// Children that end while somebody waits for another one: reaped at once, told by the event loop after the wait.
+#[derive(Debug, Default)]
+pub(super) struct Aside(Vec<i32>);
+
+impl Aside {
+    /// The descriptor that is readable while a child has ended that was not set aside.
+    pub(super) fn watched(&self) -> Option<BorrowedFd<'static>> {
+        let fd = with(|table| table.watcher.as_ref().map(|watcher| watcher.as_fd().as_raw_fd()))?;
+        // SAFETY: the watcher is open for the life of this process, and a forked child does not return into a wait.
+        Some(unsafe { BorrowedFd::borrow_raw(fd) })
+    }
+
+    /// Reaps those that have ended, but for the one waited for.
+    pub(super) fn reap(&mut self, awaited: Option<i32>) {
+        with(|table| {
+            for pid in table.watcher.as_ref().map(Watcher::ended).unwrap_or_default() {
+                if Some(pid) == awaited || !matches!(table.reap(pid), Ok(Some(_))) {
+                    continue;
+                }
+                if let (Some(watcher), Some(child)) = (&table.watcher, table.children.get(&pid)) {
+                    watcher.remove(child.sentinel.as_fd());
+                }
+                self.0.push(pid);
+            }
+        });
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        with(|table| {
+            for pid in self.0.drain(..) {
+                if let (Some(watcher), Some(child)) = (&table.watcher, table.children.get(&pid)) {
+                    // Without memory for it the child's owner learns of the end when it asks.
+                    let _ = watcher.add(child.sentinel.as_fd(), pid);
+                }
+            }
+        });
     }
 }
 
@@ -177,71 +200,26 @@ fn has_ended(pid: i32) -> Result<bool> {
 }
 
 /// Waits until `pid` has ended.
-pub fn join(pid: i32, deadline: Deadline) -> Result<Outcome> {
-    if let Some(status) = poll(pid)? {
-        return Ok(Outcome::Ended(status));
-    }
-    let signals = EndingSignals::watch();
-    loop {
-        // The wait itself holds no lock; the sentinel stays open because only this thread reaps.
-        let sentinel = with(|table| {
-            let child = table.children.get(&pid).ok_or(STRANGER)?;
-            child.sentinel.as_ref().map(AsRawFd::as_raw_fd).ok_or(STRANGER)
-        })?;
-        // SAFETY: only the thread that waits here tells of ends, and only telling closes the sentinel.
-        let sentinel = unsafe { BorrowedFd::borrow_raw(sentinel) };
-        // A signal may come just before the wait, or be handled on another thread: look for it now and then.
-        let turn = if signals.any() {
-            deadline.at_most_ms(SIGNAL_LOOK_MS)
-        } else {
-            deadline
-        };
-        let readiness = wait_readable(sentinel, turn)?;
-        if let Some(status) = poll(pid)? {
-            return Ok(Outcome::Ended(status));
-        }
-        if let Some(signal) = signals.noted() {
-            return Ok(Outcome::Interrupted(signal));
-        }
-        if readiness == Readiness::TimedOut && deadline.passed() {
-            return Ok(Outcome::TimedOut);
-        }
-    }
+pub fn join(pid: i32, deadline: Deadline, interrupts: Interrupts<'_>) -> Result<Outcome<Status>> {
+    blocking::wait(Wake::Readable(None, Some(pid)), deadline, interrupts, || {
+        poll(pid)
+    })
 }
 
 /// Sends `signal` to `pid` unless it has ended. The number cannot have been reused: only we reap it.
-pub fn signal(pid: i32, signal: i32) -> Result<()> {
+pub fn send(pid: i32, signal: i32) -> Result<()> {
     if has_ended(pid)? {
         return Ok(());
     }
     kill(pid, signal)
 }
 
-/// A descriptor that is readable once `pid` has ended. It stays the table's and is closed by [`release`].
-pub fn sentinel(pid: i32) -> Result<RawFd> {
-    has_ended(pid)?;
+/// A descriptor of the caller's own that is readable once `pid` has ended.
+pub fn sentinel(pid: i32) -> Result<OwnedFd> {
     with(|table| {
-        let child = table.children.get_mut(&pid).ok_or(STRANGER)?;
-        child.sentinel_given = true;
-        if child.sentinel.is_none() {
-            // It has ended and its descriptor is closed: a pipe without a writer is as readable.
-            child.sentinel = Some(pipe()?.0);
-        }
-        Ok(child.sentinel.as_ref().map_or(-1, AsRawFd::as_raw_fd))
+        let child = table.children.get(&pid).ok_or(STRANGER)?;
+        child.sentinel.try_clone().map_err(|_| Error::last("fcntl"))
     })
-}
-
-/// Forgets a child that has ended, its status and its descriptor.
-pub fn release(pid: i32) {
-    with(|table| {
-        if table
-            .children
-            .get(&pid)
-            .is_some_and(|child| child.status.is_some())
-        {
-            table.children.remove(&pid);
-        }
-    });
 }
 
 /// Takes note of a status that a raw wait by the program itself has consumed.
@@ -264,7 +242,7 @@ const GRACE_MS: f64 = 1000.0;
 /// What Python does when a process ends: ends its daemons, then waits for the other children.
 pub fn end_children() {
     // Nobody is left to handle a Ctrl-C: let it do what it does by default.
-    EndingSignals::restore_defaults();
+    signal::restore_defaults();
     let running = |daemons: bool| -> Vec<i32> {
         with(|table| {
             let of_kind = table
@@ -276,12 +254,12 @@ pub fn end_children() {
     };
     let daemons = running(true);
     for &pid in &daemons {
-        let _ = signal(pid, libc::SIGTERM);
+        let _ = send(pid, libc::SIGTERM);
     }
     let grace = Deadline::after_ms(GRACE_MS);
     for &pid in &daemons {
-        if !matches!(join_to_the_end(pid, grace), Outcome::Ended(_)) {
-            let _ = signal(pid, libc::SIGKILL);
+        if !join_to_the_end(pid, grace) {
+            let _ = send(pid, libc::SIGKILL);
             join_to_the_end(pid, Deadline::after_ms(f64::INFINITY));
         }
     }
@@ -290,31 +268,32 @@ pub fn end_children() {
     }
 }
 
-/// `join` that nothing interrupts: at the end of a process nobody is left to handle a signal or an error.
-fn join_to_the_end(pid: i32, deadline: Deadline) -> Outcome {
-    loop {
-        match join(pid, deadline) {
-            Ok(Outcome::Interrupted(_)) => {}
-            Ok(outcome) => return outcome,
-            Err(_) => match wait::waitpid(pid, 0) {
+/// `join` that nothing interrupts, nor an error: at the end of a process nobody is left to handle them. Whether `pid` has
+/// ended.
+fn join_to_the_end(pid: i32, deadline: Deadline) -> bool {
+    match join(pid, deadline, Interrupts::NONE) {
+        Ok(outcome) => matches!(outcome, Outcome::Done(_)),
+        Err(_) => loop {
+            match wait::waitpid(pid, 0) {
                 Err(Error::System {
                     errno: Errno::EINTR, ..
                 }) => {}
-                _ => return Outcome::Ended(Status::Lost),
-            },
-        }
+                _ => return true,
+            }
+        },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::fd::{Readiness, wait_any_readable};
 
     #[test]
     fn strangers_are_refused() {
         assert_eq!(poll(1), Err(STRANGER));
-        assert_eq!(join(1, Deadline::after_ms(0.0)), Err(STRANGER));
-        assert_eq!(sentinel(1), Err(STRANGER));
+        assert_eq!(join(1, Deadline::after_ms(0.0), Interrupts::NONE), Err(STRANGER));
+        assert_eq!(sentinel(1).unwrap_err(), STRANGER);
     }
 
     /// Starts a real child that the table does not know yet.
@@ -328,14 +307,11 @@ mod tests {
     }
 
     #[test]
-    fn a_child_is_reaped_once_and_its_status_kept() {
+    fn a_child_is_reaped_once_and_forgotten_when_told() {
         let pid = child("exit 7");
         adopt(pid, false).unwrap();
-        let outcome = join(pid, Deadline::after_ms(10_000.0)).unwrap();
-        assert_eq!(outcome, Outcome::Ended(Status::Known(7 << 8)));
-        assert_eq!(poll(pid).unwrap(), Some(Status::Known(7 << 8)));
-        assert!(signal(pid, libc::SIGKILL).is_ok());
-        release(pid);
+        let outcome = join(pid, Deadline::after_ms(10_000.0), Interrupts::NONE).unwrap();
+        assert_eq!(outcome, Outcome::Done(Status::Known(7 << 8)));
         assert_eq!(poll(pid), Err(STRANGER));
     }
 
@@ -343,16 +319,18 @@ mod tests {
     fn a_timeout_leaves_the_child_alone() {
         let pid = child("sleep 30");
         adopt(pid, true).unwrap();
-        assert_eq!(join(pid, Deadline::after_ms(5.0)).unwrap(), Outcome::TimedOut);
-        let sentinel = sentinel(pid).unwrap();
-        signal(pid, libc::SIGKILL).unwrap();
         assert_eq!(
-            join(pid, Deadline::after_ms(10_000.0)).unwrap(),
-            Outcome::Ended(Status::Known(9))
+            join(pid, Deadline::after_ms(5.0), Interrupts::NONE).unwrap(),
+            Outcome::TimedOut
         );
-        // SAFETY: F_GETFD only asks whether the number is open.
-        assert!(unsafe { libc::fcntl(sentinel, libc::F_GETFD) } >= 0);
-        release(pid);
+        let sentinel = sentinel(pid).unwrap();
+        send(pid, libc::SIGKILL).unwrap();
+        assert_eq!(
+            join(pid, Deadline::after_ms(10_000.0), Interrupts::NONE).unwrap(),
+            Outcome::Done(Status::Known(9))
+        );
+        let readiness = wait_any_readable(&[sentinel.as_fd()], Deadline::after_ms(0.0));
+        assert_eq!(readiness.unwrap(), Readiness::Ready);
     }
 
     #[test]
@@ -362,9 +340,21 @@ mod tests {
         // SAFETY: an ordinary waitpid on our own child.
         unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
         assert_eq!(
-            join(pid, Deadline::after_ms(10_000.0)).unwrap(),
-            Outcome::Ended(Status::Lost)
+            join(pid, Deadline::after_ms(10_000.0), Interrupts::NONE).unwrap(),
+            Outcome::Done(Status::Lost)
         );
-        release(pid);
+    }
+
+    #[test]
+    fn others_that_end_during_a_wait_are_reaped_and_told_after_it() {
+        let (first, second) = (child("exit 1"), child("sleep 0.3"));
+        adopt(first, false).unwrap();
+        adopt(second, false).unwrap();
+        join(second, Deadline::after_ms(10_000.0), Interrupts::NONE).unwrap();
+        // The kernel has nothing more of the first.
+        // SAFETY: an ordinary waitpid on our own child.
+        let left = unsafe { libc::waitpid(first, std::ptr::null_mut(), libc::WNOHANG) };
+        assert_eq!(left, -1);
+        assert!(reap_ended().contains(&(first, Status::Known(1 << 8))));
     }
 }

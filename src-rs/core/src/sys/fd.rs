@@ -21,14 +21,20 @@ pub enum Readiness {
 
 /// Waits until `fd` is readable. A signal ends the wait: whether to go on is the caller's decision.
 pub fn wait_readable(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<Readiness> {
-    wait_for(fd, PollFlags::POLLIN, deadline)
+    wait_for(&mut [PollFd::new(fd, PollFlags::POLLIN)], deadline)
 }
 
-fn wait_for(fd: BorrowedFd<'_>, events: PollFlags, deadline: Deadline) -> Result<Readiness> {
+/// As `wait_readable`, for whichever of `fds` comes first.
+pub fn wait_any_readable(fds: &[BorrowedFd<'_>], deadline: Deadline) -> Result<Readiness> {
+    let mut polled: Vec<_> = fds.iter().map(|&fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+    wait_for(&mut polled, deadline)
+}
+
+fn wait_for(fds: &mut [PollFd<'_>], deadline: Deadline) -> Result<Readiness> {
     loop {
         let timeout =
             nix::poll::PollTimeout::try_from(deadline.poll_timeout()).unwrap_or(nix::poll::PollTimeout::MAX);
-        match poll(&mut [PollFd::new(fd, events)], timeout) {
+        match poll(fds, timeout) {
             Ok(0) if deadline.passed() => return Ok(Readiness::TimedOut),
             Ok(0) => {}
             Ok(_) => return Ok(Readiness::Ready),
@@ -52,7 +58,10 @@ pub fn write_all(fd: RawFd, mut bytes: &[u8]) -> Result<()> {
             Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
             Err(Errno::EINTR) => {}
             Err(Errno::EAGAIN) => {
-                wait_for(fd, PollFlags::POLLOUT, Deadline::after_ms(f64::INFINITY))?;
+                wait_for(
+                    &mut [PollFd::new(fd, PollFlags::POLLOUT)],
+                    Deadline::after_ms(f64::INFINITY),
+                )?;
             }
             Err(errno) => {
                 return Err(Error::System {

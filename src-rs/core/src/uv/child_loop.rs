@@ -37,6 +37,8 @@ pub enum Pending<'a> {
     Drop {
         /// Descriptors handed to the child.
         except: &'a [i32],
+        /// A descriptor whose handle is closed before the loop turns: not worth a silent one in its place.
+        closed_next: Option<i32>,
     },
 }
 
@@ -58,13 +60,17 @@ pub unsafe fn take_over(event_loop: *mut Loop, pending: &Pending<'_>) -> Result<
             && Handle::is_pending(h)
             && (keep || calls(h, kind::ASYNC, own.flush_tasks))
     });
-    if let Pending::Drop { except } = pending {
+    if let Pending::Drop { except, closed_next } = pending {
         // SAFETY: the caller's.
-        unsafe { cover_sockets(uv, &handles, except)? };
+        unsafe {
+            cover_sockets(uv, &handles, |fd| {
+                except.contains(&fd) || *closed_next == Some(fd)
+            })?
+        };
     }
     // SAFETY: the caller's.
     unsafe { fork_loop(uv, event_loop, &handles, keep)? };
-    if let Pending::Drop { except } = pending {
+    if let Pending::Drop { except, .. } = pending {
         // From here on the kernel queues are the child's own, so that stopping does not reach the parent's.
         // SAFETY: the caller's.
         unsafe {
@@ -178,7 +184,7 @@ pub unsafe fn flush_foreground_tasks(event_loop: *mut Loop) {
     }
 }
 
-unsafe fn cover_sockets(uv: &Uv, handles: &[*mut Handle], except: &[i32]) -> Result<()> {
+unsafe fn cover_sockets(uv: &Uv, handles: &[*mut Handle], spared: impl Fn(i32) -> bool) -> Result<()> {
     let mut silent = None;
     for &handle in handles {
         // SAFETY: live handles of the loop.
@@ -186,7 +192,7 @@ unsafe fn cover_sockets(uv: &Uv, handles: &[*mut Handle], except: &[i32]) -> Res
         let (Some(fd), kind::TCP | kind::NAMED_PIPE | kind::UDP | kind::POLL) = (fd, kind) else {
             continue;
         };
-        if fd <= 2 || except.contains(&fd) {
+        if fd <= 2 || spared(fd) {
             continue;
         }
         if silent.is_none() {
@@ -215,6 +221,10 @@ unsafe fn stop_inputs(uv: &Uv, handles: &[*mut Handle], except: &[i32]) {
                 (kind::TTY, _) | (kind::TCP | kind::NAMED_PIPE, Some(0..=2)) => {
                     (uv.read_stop)(handle);
                     Handle::forget_writes(handle);
+                }
+                // A stream that is handed over: what the parent has still to send is the parent's to send.
+                (kind::TCP | kind::NAMED_PIPE, Some(fd)) if except.contains(&fd) => {
+                    Handle::forget_writes(handle)
                 }
                 (kind::SIGNAL, _) => Handle::forget_undelivered_signals(handle),
                 (kind::FS_POLL, _) => {
@@ -249,23 +259,42 @@ pub unsafe fn restart_nodes_timer(event_loop: *mut Loop) -> Result<()> {
     Ok(())
 }
 
-/// A signal that the program handles itself and has not heard of yet, among `signals`.
+/// Whether the program listens for one of `signals`.
+///
+/// # Safety
+/// `event_loop` is the loop of this thread.
+#[must_use]
+pub unsafe fn listens_for(event_loop: *mut Loop, signals: &[i32]) -> bool {
+    // SAFETY: the caller's; handles of signals are live.
+    unsafe {
+        signal_handles(event_loop, signals).any(|handle| uv().is_ok_and(|uv| (uv.is_active)(handle) != 0))
+    }
+}
+
+/// One of `signals` that the program listens for, that was caught, and that its listener has not heard of yet.
 ///
 /// # Safety
 /// `event_loop` is the loop of this thread.
 #[must_use]
 pub unsafe fn undelivered_signal(event_loop: *mut Loop, signals: &[i32]) -> Option<i32> {
-    let uv = uv().ok()?;
-    // SAFETY: the caller's; signal fields are read only of signal handles.
+    // SAFETY: the caller's; handles of signals are live.
     unsafe {
-        let undelivered = |&handle: &*mut Handle| Handle::kind(handle) == kind::SIGNAL;
-        let mut caught = uv
-            .handles(event_loop)
-            .into_iter()
-            .filter(undelivered)
-            .filter_map(|handle| Handle::undelivered_signal(handle));
-        caught.find(|signal| signals.contains(signal))
+        signal_handles(event_loop, signals)
+            .find(|&handle| Handle::has_undelivered_signal(handle))
+            .map(|handle| Handle::signal(handle))
     }
+}
+
+/// The loop's handles of `signals`.
+///
+/// # Safety
+/// `event_loop` is the loop of this thread.
+unsafe fn signal_handles(event_loop: *mut Loop, signals: &[i32]) -> impl Iterator<Item = *mut Handle> {
+    // SAFETY: the caller's; the number is read only of signal handles.
+    let handles = uv().map_or_else(|_| Vec::new(), |uv| unsafe { uv.handles(event_loop) });
+    handles.into_iter().filter(move |&handle| unsafe {
+        Handle::kind(handle) == kind::SIGNAL && signals.contains(&Handle::signal(handle))
+    })
 }
 
 /// Lets none of the parent's handles keep the child's loop alive.

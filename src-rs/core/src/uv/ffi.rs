@@ -111,20 +111,22 @@ fn check_layout(uv: &Uv) -> Result<()> {
     let (version, largest, size) =
         unsafe { ((uv.version)(), (uv.handle_size)(kind::POLL), (uv.loop_size)()) };
     let (major, minor) = (version >> 16, (version >> 8) & 0xff);
-    if major != 1 || minor < 45 || largest > size_of::<HandleMemory>() || size < field::INOTIFY_FD + 8 {
+    if major != 1 || minor < 45 || largest > size_of::<HandleMemory>() || size != field::INOTIFY_FD + 8 {
         return Err(Error::Unsupported(
-            "this libuv is not one of the 1.x versions from 1.45 on",
+            "this libuv is not one of the known versions (1.45 and later 1.x with the same structures)",
         ));
     }
     Ok(())
 }
 
-/// Offsets in libuv's public structures, equal in 1.45 to 1.52 on 64-bit Linux.
+/// Offsets in libuv's public structures, equal in 1.45 to 1.52 on 64-bit Linux but for the size of a mutex.
 mod field {
+    /// A mutex has 40 bytes, but 48 on arm64 with glibc; one lies before the fields that this is added to.
+    const MUTEX_EXCESS: usize = size_of::<libc::pthread_mutex_t>() - 40;
     pub const ACTIVE_HANDLES: usize = 8;
     pub const ACTIVE_REQUESTS: usize = 32;
     pub const FINISHED_WORK: usize = 120;
-    pub const CLOSING_HANDLES: usize = 360;
+    pub const CLOSING_HANDLES: usize = 360 + MUTEX_EXCESS;
     pub const ASYNC_PENDING: usize = 120;
     /// Of timers and async handles alike: the first field after the common ones.
     pub const CALLBACK: usize = 96;
@@ -133,8 +135,8 @@ mod field {
     pub const SIGNALS_DISPATCHED: usize = 148;
     pub const WRITE_QUEUE_SIZE: usize = 96;
     pub const WRITE_QUEUE: usize = 192;
-    pub const INOTIFY_WATCHERS: usize = 832;
-    pub const INOTIFY_FD: usize = 840;
+    pub const INOTIFY_WATCHERS: usize = 832 + MUTEX_EXCESS;
+    pub const INOTIFY_FD: usize = 840 + MUTEX_EXCESS;
 }
 
 impl Loop {
@@ -247,17 +249,27 @@ impl Handle {
 }
 
 impl Handle {
-    /// The signal that a signal handle has caught and not yet told its owner of.
+    /// The signal that a signal handle is for.
     ///
     /// # Safety
     /// `this` is a live signal handle.
     #[must_use]
-    pub unsafe fn undelivered_signal(this: *mut Self) -> Option<i32> {
+    pub unsafe fn signal(this: *mut Self) -> i32 {
+        // SAFETY: the caller's.
+        unsafe { *Self::at(this, field::SIGNAL_NUMBER) }
+    }
+
+    /// Whether a signal handle has caught a signal and not yet told its owner of it.
+    ///
+    /// # Safety
+    /// `this` is a live signal handle.
+    #[must_use]
+    pub unsafe fn has_undelivered_signal(this: *mut Self) -> bool {
         // SAFETY: the caller's.
         unsafe {
             let caught: u32 = *Self::at(this, field::SIGNALS_CAUGHT);
             let dispatched: u32 = *Self::at(this, field::SIGNALS_DISPATCHED);
-            (caught != dispatched).then(|| *Self::at(this, field::SIGNAL_NUMBER))
+            caught != dispatched
         }
     }
 

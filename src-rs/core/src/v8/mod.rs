@@ -2,9 +2,11 @@
 //!
 //! Names are C++ and not promised by anyone: each is looked up at run time, and a missing one is a refusal with that
 //! name, decided before any process is made.
+pub mod inspector;
 pub mod isolate;
 pub mod platform;
 pub mod random;
+mod vtable;
 pub mod workers;
 
 use std::ffi::CStr;

@@ -8,22 +8,16 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use super::symbol;
+use super::vtable::{Entry, Replacement};
 use super::workers::{Task, Workers};
 use crate::error::{Error, Result};
 
-type Entry = *const libc::c_void;
-
-/// Where the platform's entries are and what goes there.
+/// The platform's entries, and how many threads it has.
 #[derive(Debug)]
 struct Platform {
-    slots: [(*mut Entry, Entry); 2],
+    posts: [Replacement; 2],
     limit: unsafe extern "C" fn(*mut libc::c_void) -> i32,
 }
-
-// SAFETY: addresses of tables and functions of the node binary, which are never unloaded.
-unsafe impl Send for Platform {}
-// SAFETY: as above; they are only read after being found.
-unsafe impl Sync for Platform {}
 
 static WORKERS: AtomicPtr<Workers> = AtomicPtr::new(std::ptr::null_mut());
 static DRAINED: AtomicPtr<libc::c_void> = AtomicPtr::new(std::ptr::null_mut());
@@ -41,51 +35,40 @@ pub fn check() -> Result<()> {
 }
 
 fn find() -> Result<Platform> {
-    let table = symbol(c"_ZTVN4node12NodePlatformE")?.cast::<Entry>();
     let limit = symbol(c"_ZN4node12NodePlatform21NumberOfWorkerThreadsEv")?;
+    let entry = |original, function: *const ()| {
+        Replacement::find(c"_ZTVN4node12NodePlatformE", original, function as Entry)
+    };
     // Node 22 and later pass a priority and a source location; Node 20 does not.
     let newer = (
-        symbol(c"_ZN4node12NodePlatform26PostTaskOnWorkerThreadImplEN2v812TaskPriorityESt10unique_ptrINS1_4TaskESt14default_deleteIS4_EERKNS1_14SourceLocationE"),
-        symbol(c"_ZN4node12NodePlatform33PostDelayedTaskOnWorkerThreadImplEN2v812TaskPriorityESt10unique_ptrINS1_4TaskESt14default_deleteIS4_EEdRKNS1_14SourceLocationE"),
+        entry(
+            c"_ZN4node12NodePlatform26PostTaskOnWorkerThreadImplEN2v812TaskPriorityESt10unique_ptrINS1_4TaskESt14default_deleteIS4_EERKNS1_14SourceLocationE",
+            post_with_priority as *const (),
+        ),
+        entry(
+            c"_ZN4node12NodePlatform33PostDelayedTaskOnWorkerThreadImplEN2v812TaskPriorityESt10unique_ptrINS1_4TaskESt14default_deleteIS4_EEdRKNS1_14SourceLocationE",
+            post_delayed_with_priority as *const (),
+        ),
     );
-    let slots = if let (Ok(post), Ok(delayed)) = newer {
-        [
-            (slot(table, post)?, post_with_priority as *const () as Entry),
-            (
-                slot(table, delayed)?,
-                post_delayed_with_priority as *const () as Entry,
-            ),
-        ]
+    let posts = if let (Ok(post), Ok(delayed)) = newer {
+        [post, delayed]
     } else {
-        let post = symbol(
-            c"_ZN4node12NodePlatform18CallOnWorkerThreadESt10unique_ptrIN2v84TaskESt14default_deleteIS3_EE",
-        )?;
-        let delayed = symbol(c"_ZN4node12NodePlatform25CallDelayedOnWorkerThreadESt10unique_ptrIN2v84TaskESt14default_deleteIS3_EEd")?;
         [
-            (slot(table, post)?, post_plain as *const () as Entry),
-            (slot(table, delayed)?, post_delayed_plain as *const () as Entry),
+            entry(
+                c"_ZN4node12NodePlatform18CallOnWorkerThreadESt10unique_ptrIN2v84TaskESt14default_deleteIS3_EE",
+                post_plain as *const (),
+            )?,
+            entry(
+                c"_ZN4node12NodePlatform25CallDelayedOnWorkerThreadESt10unique_ptrIN2v84TaskESt14default_deleteIS3_EEd",
+                post_delayed_plain as *const (),
+            )?,
         ]
     };
     // SAFETY: the mangled name fixes the signature: a member function without arguments that returns int.
     let limit = unsafe {
         std::mem::transmute::<*mut libc::c_void, unsafe extern "C" fn(*mut libc::c_void) -> i32>(limit)
     };
-    Ok(Platform { slots, limit })
-}
-
-/// The entry of the table that holds `function`: found by value, never by a fixed index.
-fn slot(table: *mut Entry, function: *mut libc::c_void) -> Result<*mut Entry> {
-    // The class has some twenty virtual functions; the first two words are the offset to top and the type.
-    const LONGEST: usize = 40;
-    for index in 2..LONGEST {
-        // SAFETY: the table lies in the node binary's read-only data, which goes on far beyond it.
-        let entry = unsafe { table.add(index) };
-        // SAFETY: as above.
-        if unsafe { *entry } == function.cast_const() {
-            return Ok(entry);
-        }
-    }
-    Err(Error::MissingSymbol("the platform's vtable entry"))
+    Ok(Platform { posts, limit })
 }
 
 /// Child: sends V8's background tasks to threads of ours. `drained` is called when none is left.
@@ -96,20 +79,9 @@ pub fn revive(drained: fn()) -> Result<()> {
     DRAINED.store(drained as *mut libc::c_void, Ordering::Relaxed);
     // The parent's pool, if any, is left to leak: its lock and its threads belong to another process.
     WORKERS.store(std::ptr::null_mut(), Ordering::Release);
-    for (slot, replacement) in platform.slots {
-        // SAFETY: the slot is one aligned word of private memory; no other thread exists yet in this child.
-        unsafe {
-            if *slot == replacement {
-                continue;
-            }
-            let page_size = libc::sysconf(libc::_SC_PAGESIZE) as usize;
-            let page = (slot as usize & !(page_size - 1)) as *mut libc::c_void;
-            if libc::mprotect(page, page_size, libc::PROT_READ | libc::PROT_WRITE) != 0 {
-                return Err(Error::last("mprotect"));
-            }
-            slot.write_volatile(replacement);
-            libc::mprotect(page, page_size, libc::PROT_READ);
-        }
+    for post in &platform.posts {
+        // SAFETY: the signatures are those of the names that were found; no other thread exists yet in this child.
+        unsafe { post.install()? };
     }
     Ok(())
 }

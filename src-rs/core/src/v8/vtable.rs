@@ -1,0 +1,61 @@
+//! Replacing a virtual function of one of node's classes, in this process only.
+
+use std::ffi::CStr;
+
+use super::symbol;
+use crate::error::{Error, Result};
+
+/// A virtual function, or what takes its place.
+pub type Entry = *const libc::c_void;
+
+/// One word of a class's table of virtual functions, and what goes there.
+#[derive(Debug)]
+pub struct Replacement {
+    slot: *mut Entry,
+    function: Entry,
+}
+
+// SAFETY: addresses of tables and functions of the node binary and of this library, which are never unloaded.
+unsafe impl Send for Replacement {}
+// SAFETY: as above; they are only read after being found.
+unsafe impl Sync for Replacement {}
+
+impl Replacement {
+    /// In the table of the name `table`: the entry that holds the function of the name `original`, found by value, never
+    /// by a fixed index, to be replaced by `function`.
+    pub fn find(table: &'static CStr, original: &'static CStr, function: Entry) -> Result<Self> {
+        // The classes have some twenty virtual functions; the first two words are the offset to top and the type.
+        const LONGEST: usize = 48;
+        let (table, original) = (symbol(table)?.cast::<Entry>(), symbol(original)?);
+        for index in 2..LONGEST {
+            // SAFETY: the table lies in the node binary's read-only data, which goes on far beyond it.
+            let slot = unsafe { table.add(index) };
+            // SAFETY: as above.
+            if unsafe { *slot } == original.cast_const() {
+                return Ok(Self { slot, function });
+            }
+        }
+        Err(Error::MissingSymbol("an entry of a table of virtual functions"))
+    }
+
+    /// Puts the replacement there.
+    ///
+    /// # Safety
+    /// The replacement has the signature of the original, and no other thread of this process calls it meanwhile.
+    pub unsafe fn install(&self) -> Result<()> {
+        // SAFETY: the slot is one aligned word of memory that is private to this process.
+        unsafe {
+            if *self.slot == self.function {
+                return Ok(());
+            }
+            let page_size = libc::sysconf(libc::_SC_PAGESIZE) as usize;
+            let page = (self.slot as usize & !(page_size - 1)) as *mut libc::c_void;
+            if libc::mprotect(page, page_size, libc::PROT_READ | libc::PROT_WRITE) != 0 {
+                return Err(Error::last("mprotect"));
+            }
+            self.slot.write_volatile(self.function);
+            libc::mprotect(page, page_size, libc::PROT_READ);
+        }
+        Ok(())
+    }
+}
