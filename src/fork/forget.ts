@@ -187,7 +187,8 @@ function emptyPools(dispatcher: unknown, depth: number): void {
   if (typeof dispatch !== 'function') return;
   for (const symbol of Object.getOwnPropertySymbols(dispatcher)) {
     const value = (dispatcher as Record<symbol, unknown>)[symbol];
-    if (symbol.description === 'clients' && value instanceof Map) value.clear();
+    if (/^(clients|origins)$/.test(symbol.description ?? '') && (value instanceof Map || value instanceof Set))
+      value.clear();
     else if (depth > 0) emptyPools(value, depth - 1);
   }
 }

@@ -74,7 +74,7 @@ pub fn wait<T>(
         };
         let readiness = match wake {
             Wake::Readable(fd, child) => {
-                let watched = aside.watched();
+                let watched = Aside::watched();
                 let fds: Vec<_> = fd.into_iter().chain(watched).collect();
                 let readiness = wait_any_readable(&fds, turn)?;
                 aside.reap(child);

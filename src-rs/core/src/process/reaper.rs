@@ -126,7 +126,7 @@ pub(super) struct Aside(Vec<i32>);
 
 impl Aside {
     /// The descriptor that is readable while a child has ended that was not set aside.
-    pub(super) fn watched(&self) -> Option<BorrowedFd<'static>> {
+    pub(super) fn watched() -> Option<BorrowedFd<'static>> {
         let fd = with(|table| table.watcher.as_ref().map(|watcher| watcher.as_fd().as_raw_fd()))?;
         // SAFETY: the watcher is open for the life of this process, and a forked child does not return into a wait.
         Some(unsafe { BorrowedFd::borrow_raw(fd) })

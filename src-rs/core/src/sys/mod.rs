@@ -4,6 +4,7 @@ pub mod death;
 pub mod entropy;
 pub mod exit_watch;
 pub mod fd;
+pub mod memory;
 #[cfg(target_os = "linux")]
 pub mod proc_fs;
 pub mod signal;

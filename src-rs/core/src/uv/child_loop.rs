@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use nix::errno::Errno;
 
+use super::batch;
 use super::ffi::{Handle, HandleMemory, Loop, Uv, kind, uv};
 use super::silence::Silent;
 use crate::error::{Error, Result};
@@ -65,7 +66,7 @@ pub unsafe fn take_over(event_loop: *mut Loop, pending: &Pending<'_>) -> Result<
         unsafe {
             cover_sockets(uv, &handles, |fd| {
                 except.contains(&fd) || *closed_next == Some(fd)
-            })?
+            })?;
         };
     }
     // SAFETY: the caller's.
@@ -76,6 +77,8 @@ pub unsafe fn take_over(event_loop: *mut Loop, pending: &Pending<'_>) -> Result<
         unsafe {
             stop_inputs(uv, &handles, except);
             Loop::forget_finished_work(event_loop);
+            Loop::forget_pending(event_loop);
+            batch::forget(event_loop);
             Loop::forget_closing_handles(event_loop);
         }
     }
@@ -112,7 +115,10 @@ unsafe fn fork_loop(uv: &Uv, event_loop: *mut Loop, handles: &[*mut Handle], kee
         }
     }
     // SAFETY: the caller's.
-    let failure = unsafe { (uv.loop_fork)(event_loop) };
+    let failure = unsafe {
+        Loop::forget_registrations(event_loop);
+        (uv.loop_fork)(event_loop)
+    };
     if separate {
         // SAFETY: as above. Lists that are being walked through are still in the tree and freed by who walks.
         unsafe {
@@ -147,6 +153,7 @@ fn nodes_own() -> Result<&'static NodesOwn> {
 /// Whether this node binary has what a child's loop needs.
 pub fn check() -> Result<()> {
     uv()?;
+    crate::sys::memory::main_stack_end();
     nodes_own().map(|_| ())
 }
 
@@ -224,7 +231,7 @@ unsafe fn stop_inputs(uv: &Uv, handles: &[*mut Handle], except: &[i32]) {
                 }
                 // A stream that is handed over: what the parent has still to send is the parent's to send.
                 (kind::TCP | kind::NAMED_PIPE, Some(fd)) if except.contains(&fd) => {
-                    Handle::forget_writes(handle)
+                    Handle::forget_writes(handle);
                 }
                 (kind::SIGNAL, _) => Handle::forget_undelivered_signals(handle),
                 (kind::FS_POLL, _) => {
@@ -292,6 +299,7 @@ pub unsafe fn undelivered_signal(event_loop: *mut Loop, signals: &[i32]) -> Opti
 unsafe fn signal_handles(event_loop: *mut Loop, signals: &[i32]) -> impl Iterator<Item = *mut Handle> {
     // SAFETY: the caller's; the number is read only of signal handles.
     let handles = uv().map_or_else(|_| Vec::new(), |uv| unsafe { uv.handles(event_loop) });
+    // SAFETY: as above.
     handles.into_iter().filter(move |&handle| unsafe {
         Handle::kind(handle) == kind::SIGNAL && signals.contains(&Handle::signal(handle))
     })

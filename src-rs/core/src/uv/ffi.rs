@@ -4,6 +4,7 @@ use std::ffi::c_int;
 use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
+use crate::sys::memory::words;
 use crate::v8::symbol;
 
 /// A handle of any kind.
@@ -125,7 +126,15 @@ mod field {
     const MUTEX_EXCESS: usize = size_of::<libc::pthread_mutex_t>() - 40;
     pub const ACTIVE_HANDLES: usize = 8;
     pub const ACTIVE_REQUESTS: usize = 32;
+    pub const PENDING: usize = 72;
+    pub const WATCHERS: usize = 104;
+    pub const WATCHER_COUNT: usize = 112;
     pub const FINISHED_WORK: usize = 120;
+    /// Of a watcher (`uv__io_t`): its links in a list of pending ones.
+    pub const WATCHER_PENDING: usize = 8;
+    /// What it is registered for in the kernel.
+    pub const WATCHER_EVENTS: usize = 44;
+    pub const WATCHER_FD: usize = 48;
     pub const CLOSING_HANDLES: usize = 360 + MUTEX_EXCESS;
     pub const ASYNC_PENDING: usize = 120;
     /// Of timers and async handles alike: the first field after the common ones.
@@ -186,6 +195,54 @@ impl Loop {
         )
     }
 
+    /// Has every watched descriptor registered anew. `uv_loop_fork` does so only for those whose registration was not
+    /// about to be changed at the fork, and libuv aborts when it is to change one that the new kernel queue lacks.
+    ///
+    /// # Safety
+    /// See [`Self::active_handles`]; the kernel queue is about to be replaced.
+    pub unsafe fn forget_registrations(this: *mut Self) {
+        // SAFETY: see above; the table holds as many pointers as it says, null or to live watchers.
+        unsafe {
+            let watchers: *mut *mut libc::c_void = *Self::at(this, field::WATCHERS);
+            let count: u32 = *Self::at(this, field::WATCHER_COUNT);
+            for index in 0..count as usize {
+                let watcher = *watchers.add(index);
+                if !watcher.is_null() {
+                    *watcher.byte_add(field::WATCHER_EVENTS).cast::<u32>() = 0;
+                }
+            }
+        }
+    }
+
+    /// Drops callbacks of watchers that were to run in the next turn: ends of writes, of shutdowns, failed connections.
+    ///
+    /// # Safety
+    /// See [`Self::active_handles`].
+    pub unsafe fn forget_pending(this: *mut Self) {
+        // SAFETY: see above; the field is the head of a list of live watchers.
+        unsafe { unlink_all(Self::at(this, field::PENDING)) };
+    }
+
+    /// Whether `links`, an address that can be read from, are those of a watcher of this loop in a list of pending ones.
+    ///
+    /// # Safety
+    /// See [`Self::active_handles`].
+    #[must_use]
+    pub unsafe fn is_pending_watcher(this: *mut Self, links: usize) -> bool {
+        let watcher = links.wrapping_sub(field::WATCHER_PENDING);
+        let Some([word]) = words::<1>(watcher.wrapping_add(field::WATCHER_FD)) else {
+            return false;
+        };
+        // The descriptor is the lower half.
+        let fd = word & 0xffff_ffff;
+        // SAFETY: see above; the table holds as many pointers as it says.
+        unsafe {
+            let watchers: *mut usize = *Self::at(this, field::WATCHERS);
+            let count: u32 = *Self::at(this, field::WATCHER_COUNT);
+            fd < count as usize && *watchers.add(fd) == watcher
+        }
+    }
+
     /// Drops the handles that wait for their close callback, without calling it.
     ///
     /// # Safety
@@ -205,6 +262,37 @@ impl Loop {
         // SAFETY: see above.
         unsafe { *head = [head.cast(), head.cast()] };
     }
+}
+
+/// Empties a list of libuv's and leaves each member as one that is in no list.
+///
+/// # Safety
+/// `head` is the head of a list whose members are live.
+pub unsafe fn unlink_all(head: *mut Links) {
+    // SAFETY: the caller's: each link leads to live links, and in the end back to the head.
+    unsafe {
+        let mut links = (*head).next;
+        while links != head {
+            let next = (*links).next;
+            *links = Links {
+                next: links,
+                previous: links,
+            };
+            links = next;
+        }
+        *head = Links {
+            next: head,
+            previous: head,
+        };
+    }
+}
+
+/// What libuv's lists are made of (`struct uv__queue`); the head's lead to itself in an empty one.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Links {
+    next: *mut Links,
+    previous: *mut Links,
 }
 
 impl Handle {

@@ -22,7 +22,7 @@ pub fn wait_entry() -> Option<&'static Replacement> {
         Replacement::find(
             c"_ZTVN4node9inspector19NodeInspectorClientE",
             c"_ZN4node9inspector19NodeInspectorClient21runMessageLoopOnPauseEi",
-            go_on as *const () as *const libc::c_void,
+            (go_on as *const ()).cast(),
         )
         .ok()
     })

@@ -7,6 +7,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, Result};
+use crate::sys::memory;
 
 const CACHE: usize = 64;
 const NOT_FOUND: Error = Error::Unsupported("the state of Math.random was not recognised");
@@ -84,7 +85,7 @@ fn object(tagged: usize) -> Result<usize> {
 fn random_state(context: usize) -> Option<(usize, usize)> {
     // The slot numbers differ between versions of V8; no native context has more than these.
     const SLOTS: usize = 768;
-    let slots = words_up_to::<SLOTS>(context);
+    let slots = memory::words_up_to::<SLOTS>(context);
     slots
         .windows(3)
         .enumerate()
@@ -130,41 +131,9 @@ fn follows(s0: usize, s1: usize, number: f64) -> bool {
             .any(|candidate| candidate.to_bits() == number.to_bits())
 }
 
-/// Reads words at an address that may be anything: the kernel checks it.
+/// Words at an address that may be anything.
 fn words<const N: usize>(address: usize) -> Result<[usize; N]> {
-    let mut into = [0; N];
-    if read(address, &mut into) == N {
-        Ok(into)
-    } else {
-        Err(NOT_FOUND)
-    }
-}
-
-fn words_up_to<const N: usize>(address: usize) -> Vec<usize> {
-    let mut into = vec![0; N];
-    let got = read(address, &mut into);
-    into.truncate(got);
-    into
-}
-
-#[cfg(target_os = "linux")]
-fn read(address: usize, into: &mut [usize]) -> usize {
-    let local = libc::iovec {
-        iov_base: into.as_mut_ptr().cast(),
-        iov_len: size_of_val(into),
-    };
-    let remote = libc::iovec {
-        iov_base: address as *mut libc::c_void,
-        iov_len: size_of_val(into),
-    };
-    // SAFETY: `local` is writable for its length; the kernel checks the remote range, here of this same process.
-    let got = unsafe { libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0) };
-    got.max(0) as usize / size_of::<usize>()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn read(_: usize, _: &mut [usize]) -> usize {
-    0
+    memory::words(address).ok_or(NOT_FOUND)
 }
 
 #[cfg(test)]
