@@ -140,7 +140,7 @@ fn fork_checked(env: Env, options: &ForkOptions<'_>) -> Result<i32> {
     ] {
         condition.map_err(fail)?;
     }
-    inspector::wait_entry();
+    inspector::debugger();
     let on_idle = match ON_IDLE.get() {
         Some(on_idle) => on_idle,
         None => Callback::new(env, &options.on_idle)?,
@@ -207,7 +207,8 @@ fn set_up_child(
         random,
     } = copy;
     platform::revive(child_loop::wake)?;
-    inspector::never_pause();
+    // SAFETY: as said of the function that calls this one: the fork was asked for by JavaScript.
+    unsafe { inspector::debugger().leave() };
     let pending = if options.keep_pending {
         Pending::Keep
     } else {

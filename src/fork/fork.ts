@@ -71,6 +71,9 @@ function prepare(): World {
   return { ...constants, ...takeInventory() };
 }
 
+/** Where the functions of `vm` are. */
+const vmFiles = new Set(['node:vm', 'node:internal/vm/module']);
+
 /**
  * `vm` with a timeout or `breakOnSigint` (so does the REPL) has a watching thread that its C++ frame joins on the way
  * out. The child has no such thread, and its way out leads through that frame.
@@ -83,7 +86,7 @@ function refuseInsideVm(): void {
     Error.stackTraceLimit = 10_000;
     Error.prepareStackTrace = (_, sites) => sites;
     Error.captureStackTrace(holder, refuseInsideVm);
-    if (!holder.stack?.some((site) => site.getFileName() === 'node:vm')) return;
+    if (!holder.stack?.some((site) => vmFiles.has(site.getFileName() ?? ''))) return;
   } catch {
     // Under --frozen-intrinsics the stack cannot be asked for.
     return;

@@ -49,6 +49,12 @@ export function processesOfGroup(pgid: number): ProcessState[] {
   return processTable().filter((process) => process.pgid === pgid || process.session === pgid);
 }
 
+/** Those of a group or session that live or that this process has to reap: a foreign zombie is its parent's affair. */
+export function leftOfGroup(pgid: number): ProcessState[] {
+  // An orphan may stay a zombie for ever, as not every first process reaps.
+  return processesOfGroup(pgid).filter(({ state, ppid }) => state !== 'Z' || ppid === process.pid);
+}
+
 /** One line about what a process is doing. */
 export function describeProcess({ pid, ppid, state, command }: ProcessState): string {
   const where = read(`/proc/${pid}/wchan`) || '?';
@@ -63,10 +69,13 @@ export function describeProcess({ pid, ppid, state, command }: ProcessState): st
   return `pid ${pid} ppid ${ppid} state ${state} wchan ${where} threads ${threads} cmdline ${cmdline}`;
 }
 
-/** Names in the directory of POSIX shared memory and semaphores. */
+/** How names of this package begin; others come and go as other programs please. */
+const OUR_NAMES = /^(?:sem\.)?(?:node-multiprocessing|nmp)/;
+
+/** Names of this package in the directory of POSIX shared memory and semaphores. */
 export function sharedMemoryNames(): Set<string> {
   try {
-    return new Set(readdirSync('/dev/shm'));
+    return new Set(readdirSync('/dev/shm').filter((name) => OUR_NAMES.test(name)));
   } catch {
     return new Set();
   }

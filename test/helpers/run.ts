@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { nodeBinary } from './nodes.ts';
-import { describeProcess, isSharedMemoryInUse, processesOfGroup, sharedMemoryNames } from './proc.ts';
+import { describeProcess, isSharedMemoryInUse, leftOfGroup, processesOfGroup, sharedMemoryNames } from './proc.ts';
 
 /** Longest that a program may take by default; a watchdog for hangs, not a measure of speed. */
 export const WATCHDOG_MS = Number(process.env['MP_WATCHDOG_MS'] ?? 60_000);
@@ -72,7 +72,7 @@ export function killGroup(pgid: number): void {
 async function leftOver(pgid: number, namesBefore: ReadonlySet<string>): Promise<string[]> {
   const deadline = performance.now() + SETTLE_MS;
   for (;;) {
-    const left = processesOfGroup(pgid).map(describeProcess);
+    const left = leftOfGroup(pgid).map(describeProcess);
     for (const name of sharedMemoryNames()) {
       if (!namesBefore.has(name) && !isSharedMemoryInUse(name)) left.push(`/dev/shm/${name}`);
     }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { processesOfGroup, processTable } from '../helpers/proc.ts';
+import { leftOfGroup, processTable } from '../helpers/proc.ts';
 import { runProgram, TEST_TIMEOUT_MS, type ProgramResult, type RunOptions } from '../helpers/run.ts';
 
 const programs = fileURLToPath(new URL('../../dist-examples/', import.meta.url));
@@ -52,15 +52,14 @@ describe('examples', { timeout: TEST_TIMEOUT_MS }, () => {
   });
 
   it.each(['start-with-target', 'start-with-subclass'])(
-    '%s: 主 comes before the ends, and the program waits for all four',
+    '%s: 主 comes before the last one ends, and the program waits for all four',
     async (name) => {
       const { lines } = await runWell(name);
       const ends = four.map((who) => `${who} piao end`);
       expect(sorted(lines)).toEqual(sorted(['主', ...four.map((who) => `${who} piaoing`), ...ends]));
-      for (const who of four) {
-        expect(lines.indexOf(`${who} piaoing`)).toBeLessThan(lines.indexOf(`${who} piao end`));
-        expect(lines.indexOf('主')).toBeLessThan(lines.indexOf(`${who} piao end`));
-      }
+      for (const who of four) expect(lines.indexOf(`${who} piaoing`)).toBeLessThan(lines.indexOf(`${who} piao end`));
+      // Of the last one only: on a slow machine the first may end before all have been started.
+      expect(lines.indexOf('主')).toBeLessThan(lines.indexOf('yuanhao piao end'));
     },
   );
 
@@ -131,7 +130,8 @@ describe('examples', { timeout: TEST_TIMEOUT_MS }, () => {
     const parts = stdout.split(/^效果.*\n/m).map((part) => part.replaceAll('-------->', '').split('\n').slice(0, -1));
     const [before, first = [], last = [], strict] = parts;
     expect(before).toEqual([]);
-    expect(first[0]).toBe('4');
+    // Before 3, the last one to be started: on a slow machine the others may be done by then.
+    expect(first.indexOf('4')).toBeLessThan(first.indexOf('3'));
     expect(sorted(first)).toEqual(['1', '2', '3', '4']);
     expect(last[3]).toBe('4');
     expect(sorted(last)).toEqual(['1', '2', '3', '4']);
@@ -229,6 +229,6 @@ describe('demo', { timeout: TEST_TIMEOUT_MS }, () => {
     const father = /im father pid (\d+)/.exec(result.stdout)?.[1]; // has ended before its group
     played.push(...(father === undefined ? [] : [Number(father)]));
     expect(played).not.toEqual([]);
-    await expect.poll(() => played.flatMap(processesOfGroup), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => played.flatMap(leftOfGroup), { timeout: 10_000 }).toEqual([]);
   });
 });

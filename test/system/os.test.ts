@@ -13,6 +13,7 @@ const tests: Record<string, string> = {
   pending: "the parent's timers, immediates and ticks are gone in the child, unless keepPending",
   forkArguments: 'fork() refuses bad options',
   zombie: 'a child of fork() is a zombie until waitpid(), whatever else goes on',
+  daemon: 'a child of fork() in a daemon is a daemon',
   waits: 'wait, waitpid, WNOHANG, any child, any of the group, ECHILD, bad arguments',
   waitsForProcess: 'waitpid() on the child of a Process leaves the object its result',
   stopped: 'WUNTRACED and WCONTINUED report stopped and continued children',

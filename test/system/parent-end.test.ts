@@ -54,7 +54,7 @@ describe('the end of the parent', () => {
     });
   }
 
-  for (const how of ['turning', 'blocked']) {
+  for (const how of ['turning', 'blocked', 'join']) {
     it(
       `SIGKILL of a parent (${how}) takes its daemons with it, and the others live on as orphans`,
       { timeout: TEST_TIMEOUT_MS },

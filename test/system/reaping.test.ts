@@ -10,6 +10,9 @@ const rounds = process.env['MP_REAPING_ROUNDS'] ?? '40';
 
 const tests: Record<string, [title: string, options?: RunOptions, ...args: string[]]> = {
   calls: ['every call that can reap does so at once'],
+  duringWaits: ['children that end while a wait for another blocks are reaped by it, and their events come afterwards'],
+  hooks: ['a hook of registerAtFork that reaps or starts loses no end of a child'],
+  hookEnds: ['a program whose hook has reaped ends'],
   loop: ['children that nobody asks for are reaped while the loop turns'],
   startReaps: ['start() reaps those that have ended before'],
   childProcess: [
@@ -23,6 +26,7 @@ const tests: Record<string, [title: string, options?: RunOptions, ...args: strin
   stdin: ["a child's standard input is /dev/null and the parent keeps its own", { input: 'for the parent\n' }],
   randomness: ['50 children draw nothing that another or the parent has drawn'],
   world: ["the parent's server, connections and timers go on and are not touched by children"],
+  handover: ['a socket that is handed over with unsent data delivers each byte once'],
   ipc: ['a program started by child_process.fork() keeps its channel, and its children have none'],
   cluster: ['a worker of a cluster as the caller'],
   clusterPrimary: ['the primary of a cluster as the caller'],

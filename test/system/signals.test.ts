@@ -1,7 +1,8 @@
 // Signals to children and to whoever waits for them.
-import type { ChildProcess } from 'node:child_process';
+import { spawnSync, type ChildProcess } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 
+import { nodeBinary } from '../helpers/nodes.ts';
 import { TEST_TIMEOUT_MS, fixture, runPassing, runProgram } from '../helpers/run.ts';
 
 const program = fixture('process/signals.mjs');
@@ -16,6 +17,9 @@ const tests: Record<string, string> = {
   handled: "a child's own listeners run",
   interrupted: "blocking waits give way to the program's own SIGINT, SIGTERM and SIGHUP listeners",
   before: 'a signal caught just before a blocking wait ends it as well',
+  parentJoin: 'parentProcess().join() gives way to a listener as well, also to a signal caught just before',
+  moments: 'a signal around the beginning of a blocking wait is not lost',
+  dispositions: 'SIGUSR1, SIGINT, SIGTERM and SIGHUP end a child that does not listen',
   pending: "a signal that is pending at the fork is the parent's alone",
   undisturbed: 'other signals do not disturb a blocking wait',
 };
@@ -45,6 +49,19 @@ describe('signals', () => {
     async () => {
       const { lines } = await runPassing(program, ['ctrlCListener'], { when: { seen: 'ready', react: ctrlC } });
       expect(lines.slice(1)).toEqual(['heard SIGINT', 'passed']);
+    },
+  );
+
+  const python = spawnSync('python3', ['--version']).status === 0;
+  it.skipIf(!python)(
+    `a terminal stays as the parent has set it, however a child ends${python ? '' : ' (there is no python3)'}`,
+    { timeout: TEST_TIMEOUT_MS },
+    async () => {
+      const spawnInTerminal = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
+      const { stdout, code } = await runProgram('-c', [spawnInTerminal, nodeBinary, program, 'terminal'], {
+        command: 'python3',
+      });
+      expect({ code, stdout }).toEqual({ code: 0, stdout: 'passed\r\n' });
     },
   );
 

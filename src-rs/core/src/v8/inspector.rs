@@ -1,32 +1,65 @@
-//! A child does not stop at the parent's breakpoints.
+//! A child does not follow the parent's debugger.
 //!
 //! At a breakpoint node waits for its inspector's thread to say how to go on, and a forked child has no such thread: a
-//! program that was debugged would have children that hang. In the child the wait is replaced by going on.
+//! program that was debugged would have children that hang. And what a debugger is told (scripts, errors, stops) goes to
+//! an event loop that lies on that thread's stack, which the child's own threads may use again. So in the child the wait
+//! is replaced by going on and, where node exports what that takes, nobody is told.
 
 use std::sync::OnceLock;
 
+use super::isolate::IsolatePtr;
+use super::symbol;
 use super::vtable::Replacement;
 
-/// Child: breakpoints and `debugger` statements are passed over. Does nothing for a node without an inspector.
-pub fn never_pause() {
-    // SAFETY: `go_on` has the signature of `runMessageLoopOnPause`, and this child has no other thread yet.
-    let installed = wait_entry().map(|entry| unsafe { entry.install() });
-    // Where the table cannot be changed, the child is as one without this: it stops at breakpoints that it meets.
-    let _ = installed;
+/// What a child changes; each part where this node has it.
+#[derive(Debug)]
+pub struct Debugger {
+    wait: Option<Replacement>,
+    set_delegate: Option<unsafe extern "C" fn(IsolatePtr, *mut libc::c_void)>,
+    current: Option<unsafe extern "C" fn() -> IsolatePtr>,
 }
 
-/// Finds the entry, best before the fork: the child would touch much of the linker's memory.
-pub fn wait_entry() -> Option<&'static Replacement> {
-    static WAIT: OnceLock<Option<Replacement>> = OnceLock::new();
-    WAIT.get_or_init(|| {
-        Replacement::find(
+/// Finds the parts, best before the fork: the child would touch much of the linker's memory.
+pub fn debugger() -> &'static Debugger {
+    static DEBUGGER: OnceLock<Debugger> = OnceLock::new();
+    DEBUGGER.get_or_init(|| Debugger {
+        wait: Replacement::find(
             c"_ZTVN4node9inspector19NodeInspectorClientE",
             c"_ZN4node9inspector19NodeInspectorClient21runMessageLoopOnPauseEi",
             (go_on as *const ()).cast(),
         )
-        .ok()
+        .ok(),
+        set_delegate: symbol(c"_ZN2v85debug16SetDebugDelegateEPNS_7IsolateEPNS0_13DebugDelegateE")
+            .ok()
+            // SAFETY: the mangled name fixes the signature.
+            .map(|address| unsafe {
+                std::mem::transmute::<*mut libc::c_void, unsafe extern "C" fn(IsolatePtr, *mut libc::c_void)>(
+                    address,
+                )
+            }),
+        current: symbol(c"_ZN2v87Isolate10GetCurrentEv")
+            .ok()
+            // SAFETY: as above.
+            .map(|address| unsafe {
+                std::mem::transmute::<*mut libc::c_void, unsafe extern "C" fn() -> IsolatePtr>(address)
+            }),
     })
-    .as_ref()
+}
+
+impl Debugger {
+    /// Child: breakpoints and `debugger` statements are passed over.
+    ///
+    /// # Safety
+    /// This process has just been forked, inside a native function that was called by JavaScript.
+    pub unsafe fn leave(&self) {
+        // Where the table cannot be changed, the child is as one without this: it stops at breakpoints that it meets.
+        // SAFETY: `go_on` has the signature of `runMessageLoopOnPause`, and this child has no other thread yet.
+        let _ = self.wait.as_ref().map(|wait| unsafe { wait.install() });
+        if let (Some(set_delegate), Some(current)) = (self.set_delegate, self.current) {
+            // SAFETY: this is the thread of the isolate; no delegate is what it has when no debugger is attached.
+            unsafe { set_delegate(current(), std::ptr::null_mut()) };
+        }
+    }
 }
 
 /// `void runMessageLoopOnPause(int)` that returns at once.

@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 use super::symbol;
 use crate::error::{Error, Result};
 
-type IsolatePtr = *mut libc::c_void;
+/// A `v8::Isolate`.
+pub type IsolatePtr = *mut libc::c_void;
 
 /// Entry points of `v8::Isolate`, `MicrotasksScope` and `SuppressMicrotaskExecutionScope`.
 #[derive(Debug)]
