@@ -143,10 +143,9 @@ export function killHandles(owners: HandleOwner[], handedOver: readonly number[]
     if (kHybridDispatch in owner) Object.defineProperty(owner, kHybridDispatch, { value: noop });
     const fd = owner._handle?.fd;
     if (fd === undefined || fd <= 2) continue;
-    if (handedOver.includes(fd)) {
-      dropPendingWrites(owner);
-      continue;
-    }
+    // On a stream that is handed over, too: what the parent has still to send is the parent's to send.
+    dropPendingWrites(owner);
+    if (handedOver.includes(fd)) continue;
     // An agent of the program's own: full with connections that never end, it would open none.
     if (owner._httpMessage?.agent) emptyAgents([owner._httpMessage.agent]);
     if (owner._readableState) owner._readableState.destroyed = true;
@@ -154,7 +153,7 @@ export function killHandles(owners: HandleOwner[], handedOver: readonly number[]
   }
 }
 
-/** What the parent has still to send on a stream that it hands over is the parent's to send. */
+/** Nothing more is sent, and nobody hears that it was. */
 function dropPendingWrites(stream: HandleOwner & { _pendingData?: unknown }): void {
   const state = stream._writableState;
   if (!state?.length) return;

@@ -24,6 +24,12 @@ describe('surroundings', () => {
     runPassing(program, ['module'], { nodeArgs: ['--no-warnings', '--experimental-vm-modules'] }),
   );
 
+  it(
+    'with a write on an encrypted connection under way: the parent alone hears of its end',
+    { timeout: TEST_TIMEOUT_MS },
+    () => runPassing(program, ['tls']),
+  );
+
   it('a debugger of the parent does not stop a child', { timeout: TEST_TIMEOUT_MS }, () =>
     // For WebSocket, with which this program debugs another.
     runPassing(program, ['debugger'], { nodeArgs: nodeMajor < 22 ? ['--experimental-websocket'] : [] }),
