@@ -177,8 +177,9 @@ let randomCaches: Uint8Array[] | undefined;
 export function cryptoCaches(): Uint8Array[] {
   if (randomCaches === undefined) {
     const crypto = require('node:crypto') as typeof import('node:crypto');
-    // The cache is made by the first call.
+    // The first calls make and fill the caches. An asynchronous filling under way at the fork would never end in the child.
     crypto.randomUUID();
+    crypto.randomInt(2);
     randomCaches = readClosures((reader) => {
       const found = reader.read(crypto.randomUUID, ['uuidData', 'randomCache']);
       return [required<Uint8Array>(found, 'uuidData'), required<Uint8Array>(found, 'randomCache')];
