@@ -8,6 +8,15 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** Zero-filled memory that children forked from now on share. */
+export declare function allocateShared(size: number, align: number): SharedBlock
+
+/** Begins to wait for a lock; the function given to `watchWaits` tells of the end. */
+export declare function awaitLock(handle: number, recover: boolean): number
+
+/** Gives a wait up. False if it was over. */
+export declare function cancelWait(id: number): boolean
+
 /** A descriptor that is readable once child `pid` has ended. The caller closes it. */
 export declare function childSentinel(pid: number): number
 
@@ -97,11 +106,26 @@ export interface ForkTimings {
   retries: number
 }
 
+/** The memory is not used any more in this process. */
+export declare function freeShared(handle: number): void
+
 /** This process's id, which JavaScript has cached. */
 export declare function getPid(): number
 
 /** Child: whether no handle and no request is left, but for immediates. */
 export declare function hasOnlyImmediates(): boolean
+
+/** The end of a process that held something. */
+export interface HolderEnd {
+  /** Its process id; 0 if that is not known any more. */
+  pid: number
+  /** Its name; empty if it is not known. */
+  name: string
+  /** The kernel's status word, if it is known. */
+  status?: number
+  /** When it was noticed, in milliseconds of wall-clock time; 0 if that is not known. */
+  atMs: number
+}
 
 /**
  * Child: whether `Math.random` was given a state of its own; false if its state was not recognised. Null in a process
@@ -125,6 +149,21 @@ export interface Joined {
 
 /** Whether the event loop stays alive while children run. */
 export declare function keepLoopForChildren(keep: boolean): void
+
+/** Whose end the last call of this module was about. */
+export declare function lastHolderEnd(): HolderEnd | null
+
+/** Takes a lock, waiting up to `timeout_ms` milliseconds. */
+export declare function lockAcquire(handle: number, timeoutMs: number, recover: boolean): number
+
+/** Frees a lock whose holder has died with it. Whether that was so. */
+export declare function lockRecover(handle: number): boolean
+
+/** Gives a lock back. */
+export declare function lockRelease(handle: number): number
+
+/** This process's number in each of its arenas, by which the words of locks name it. */
+export declare function memberIds(): Array<number>
 
 /** Opens a descriptor that is readable once process `pid` (any process) has ended. */
 export declare function openExitWatch(pid: number): number
@@ -154,6 +193,40 @@ export declare function requestDelivered(): void
 
 /** Child of a raw fork: timers are wanted again. */
 export declare function restartTimer(): void
+
+/** What this process is called, for the messages of those who outlive it. */
+export declare function setMemberName(name: string): void
+
+/** An asynchronous wait that is over. */
+export interface Settled {
+  /** As `awaitLock` has returned. */
+  wait: number
+  /** As of `lockAcquire`. */
+  code: number
+  /** Who has died with the lock. */
+  end?: HolderEnd
+}
+
+/** A piece of shared memory. */
+export interface SharedBlock {
+  /** What native calls know it by. */
+  handle: number
+  /** Its arena's number in this process: an index into `memberIds()`. */
+  arena: number
+  /** The memory. */
+  buffer: ArrayBuffer
+}
+
+/** Counts the blocks that this process has allocated. */
+export declare function sharedStock(): SharedStock
+
+/** How the heap of this process stands. */
+export interface SharedStock {
+  /** Blocks in use, the pending ones included. */
+  blocks: number
+  /** Blocks that wait for the end of descendants that may use them. */
+  pending: number
+}
 
 /** Sends a signal to child `pid` unless it has ended. */
 export declare function signalChild(pid: number, signal: number): void
@@ -227,6 +300,9 @@ export declare function waitpid(pid: number, options: number): Waited
  * the loop alive. Once per process; a forked child starts afresh.
  */
 export declare function watchChildren(onExit: (arg: Array<Ended>) => void): void
+
+/** Has `on_settled` called from the event loop with the waits that are over. Once per process; a child starts afresh. */
+export declare function watchWaits(onSettled: (arg: Array<Settled>) => void): void
 
 /** Writes everything, waiting where the reader is slow. */
 export declare function writeAll(fd: number, bytes: Uint8Array): void

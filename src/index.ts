@@ -63,3 +63,5 @@ export {
   type ProcessOptions,
 } from './process.ts';
 export type { StartMethodName } from './start-methods.ts';
+export { AbandonedLockError, type OnAbandoned } from './synchronize/abandoned.ts';
+export { Lock, RLock, type LockOptions } from './synchronize/lock.ts';

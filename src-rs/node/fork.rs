@@ -12,6 +12,7 @@ use node_multiprocessing_core::fork::gate::Stamp;
 use node_multiprocessing_core::fork::stranded::Alarm;
 use node_multiprocessing_core::fork::{Gate, Side, Timings, discard, safe_fork, threads_visible};
 use node_multiprocessing_core::process::reaper;
+use node_multiprocessing_core::shared::arena::Seats;
 use node_multiprocessing_core::sys::clock::{Deadline, monotonic_ns};
 use node_multiprocessing_core::sys::entropy;
 use node_multiprocessing_core::sys::signal::Blocked;
@@ -25,6 +26,7 @@ use node_multiprocessing_core::{Error, sys};
 use super::callback::{Callback, Scope};
 use super::children;
 use super::error::to_js;
+use super::sync;
 
 thread_local! {
     /// Set in a forked child.
@@ -153,14 +155,21 @@ fn fork_checked(env: Env, options: &ForkOptions<'_>) -> Result<i32> {
     LAST.take();
     // SAFETY: a napi_value is the address of a handle to the function.
     let random = unsafe { random::find(options.random.value().value as *const usize) }.ok();
-    match safe_fork(Deadline::after_ms(options.quiet_timeout_ms)).map_err(fail)? {
+    let seats = Seats::reserve().map_err(fail)?;
+    let side = safe_fork(Deadline::after_ms(options.quiet_timeout_ms)).map_err(|error| {
+        seats.give_up();
+        fail(error)
+    })?;
+    match side {
         Side::Parent { pid, gate, timings } => {
             if options.adopt
                 && let Err(error) = reaper::adopt(pid, options.daemon)
             {
                 discard(pid);
+                seats.give_up();
                 return Err(fail(error));
             }
+            seats.settle(pid);
             gate.open();
             LAST.set(Some((pid, gate, timings)));
             REAPED_AT.set(0);
@@ -177,6 +186,7 @@ fn fork_checked(env: Env, options: &ForkOptions<'_>) -> Result<i32> {
                 signals,
                 parent,
                 random,
+                seats,
             };
             match set_up_child(event_loop, options, on_idle, copy) {
                 Ok(()) => Ok(0),
@@ -192,6 +202,7 @@ struct Copy {
     signals: Blocked,
     parent: i32,
     random: Option<random::State>,
+    seats: Seats,
 }
 
 fn set_up_child(
@@ -205,6 +216,7 @@ fn set_up_child(
         signals,
         parent,
         random,
+        seats,
     } = copy;
     platform::revive(child_loop::wake)?;
     // SAFETY: as said of the function that calls this one: the fork was asked for by JavaScript.
@@ -223,10 +235,12 @@ fn set_up_child(
         previous.child_loop.stop();
     }
     children::forget_parents();
+    sync::forget_parents();
     // SAFETY: as above, and the loop is taken over.
     let child_loop = unsafe { ChildLoop::start(event_loop, before_wait)? };
     let random_seeded = reseed(random);
     gate.pass(parent);
+    seats.take();
     sys::death::end_with_parent(options.daemon, parent);
     if options.adopt {
         sys::signal::drop_nodes_own();

@@ -3,5 +3,7 @@ mod callback;
 mod children;
 mod error;
 mod fork;
+mod shared;
 mod stdio;
+mod sync;
 mod wait;

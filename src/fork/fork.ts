@@ -6,6 +6,7 @@ import { isMainThread, Worker } from 'node:worker_threads';
 import { atForkHooks, runAtFork } from '../at-fork.ts';
 import { ForkError, type ErrorCode } from '../errors.ts';
 import { native } from '../native.ts';
+import { setOwnName } from '../shared/block.ts';
 import { installExits, onIdle, runTarget, type Program } from './child.ts';
 import { clearImmediates, disarmOutstandingImmediates, endDisarming, kHasOutstanding } from './forget.ts';
 import { handedOverDescriptors } from './hand-over.ts';
@@ -166,6 +167,7 @@ export function startByFork(child: Child): number {
     becomeSelf(world);
     abandonParent(world, handedOver);
     installExits(child.name);
+    setOwnName(child.name);
     childProgram = child.program;
     native.reborn(runChild);
   } catch (error) {

@@ -6,6 +6,7 @@ import type { EventEmitter } from 'node:events';
 
 import type { AtForkHooks } from '../at-fork.ts';
 import type { Native } from '../native.ts';
+import { renewSeats } from '../shared/block.ts';
 import {
   clearImmediates,
   clearTicks,
@@ -66,6 +67,7 @@ export interface World extends Inventory {
 export function becomeSelf(world: World): void {
   const { native } = world;
   renewPid(world.process, native.getPid());
+  renewSeats();
   renewRandomness(world.math, native.isRandomSeeded() === true, world.cryptoCaches);
   renewStandardStreams(world.streams);
   if (world.inspectorPort !== undefined) native.silencePort(world.inspectorPort);

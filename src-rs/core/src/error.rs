@@ -35,6 +35,9 @@ pub enum Error {
     /// This operating system, C library or libuv is not one that was studied.
     #[error("{0}")]
     Unsupported(&'static str),
+    /// A table in shared memory is full.
+    #[error("too many {0}")]
+    Exhausted(&'static str),
     /// The new process could not set itself up.
     #[error("the child's event loop could not be made: {0}")]
     ChildSetup(Errno),
@@ -63,6 +66,7 @@ impl Error {
             Self::NoProc(_) => "ERR_MP_FORK_NO_PROC".into(),
             Self::MissingSymbol(_) => "ERR_MP_FORK_MISSING_SYMBOL".into(),
             Self::Unsupported(_) => "ERR_MP_FORK_UNSUPPORTED".into(),
+            Self::Exhausted(_) => "ERR_MP_EXHAUSTED".into(),
         }
     }
 }

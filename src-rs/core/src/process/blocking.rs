@@ -7,6 +7,7 @@ use super::reaper::Aside;
 use crate::error::Result;
 use crate::sys::clock::Deadline;
 use crate::sys::fd::{Readiness, wait_any_readable};
+use crate::sys::semaphore::{Semaphore, Woken};
 
 /// How a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +41,23 @@ impl Interrupts<'_> {
 /// Longest sleep without a look for signals, in milliseconds: one may come between a look and the sleep.
 const LOOK_MS: f64 = 100.0;
 
+/// First sleep without anything to wake it, in milliseconds; each is longer than the one before.
+const FIRST_SLEEP_MS: f64 = 1.0;
+
+/// Longest sleep without a look at what is waited for, in milliseconds.
+const LONGEST_SLEEP_MS: f64 = 200.0;
+
+/// The same, if children of this process may end meanwhile, which nothing but a look shows.
+const LONGEST_SLEEP_OF_PARENT_MS: f64 = 50.0;
+
 /// What wakes a wait.
 #[derive(Debug, Clone, Copy)]
 pub enum Wake<'a> {
     /// This descriptor, or the end of a child of ours other than the one waited for; that one is left to `done`.
     Readable(Option<BorrowedFd<'a>>, Option<i32>),
+    /// A post of this semaphore. What is waited for is looked at now and then even without one, since a process that is
+    /// killed posts nothing.
+    Posted(&'a Semaphore),
     /// Nothing: what is waited for can only be asked for again and again, up to this many milliseconds apart.
     Asking(f64),
 }
@@ -57,7 +70,7 @@ pub fn wait<T>(
     mut done: impl FnMut() -> Result<Option<T>>,
 ) -> Result<Outcome<T>> {
     let mut aside = Aside::default();
-    let mut pause = 1.0;
+    let mut pause = FIRST_SLEEP_MS;
     loop {
         if let Some(result) = done()? {
             return Ok(Outcome::Done(result));
@@ -79,6 +92,20 @@ pub fn wait<T>(
                 let readiness = wait_any_readable(&fds, turn)?;
                 aside.reap(child);
                 readiness
+            }
+            Wake::Posted(semaphore) => {
+                let longest = match Aside::watched() {
+                    Some(_) => LONGEST_SLEEP_OF_PARENT_MS,
+                    None => LONGEST_SLEEP_MS,
+                };
+                pause = f64::min(pause * 2.0, longest);
+                let woken = semaphore.wait(turn.at_most_ms(pause));
+                aside.reap(None);
+                match woken {
+                    Woken::Posted => Readiness::Ready,
+                    Woken::TimedOut => Readiness::TimedOut,
+                    Woken::Interrupted => Readiness::Interrupted,
+                }
             }
             Wake::Asking(longest) => {
                 pause = f64::min(pause * 1.5, longest);

@@ -12,6 +12,7 @@ use nix::errno::Errno;
 
 use super::blocking::{self, Interrupts, Outcome, Wake};
 use crate::error::{Error, Result};
+use crate::shared::arena;
 use crate::sys::clock::Deadline;
 use crate::sys::exit_watch::{self, Watcher};
 use crate::sys::signal::{self, kill};
@@ -104,6 +105,11 @@ impl Table {
             Err(error) => return Err(error),
         };
         child.status = Some(status);
+        let word = match status {
+            Status::Known(word) => Some(word),
+            Status::Lost => None,
+        };
+        arena::note_end(pid, word);
         Ok(Some(status))
     }
 
@@ -224,6 +230,7 @@ pub fn sentinel(pid: i32) -> Result<OwnedFd> {
 
 /// Takes note of a status that a raw wait by the program itself has consumed.
 pub fn note(pid: i32, status: i32) {
+    arena::note_end(pid, Some(status));
     with(|table| {
         if let Some(child) = table.children.get_mut(&pid) {
             child.status.get_or_insert(Status::Known(status));

@@ -46,15 +46,18 @@ impl Deadline {
         }
     }
 
+    /// Time left; `None` for ever.
+    #[must_use]
+    pub fn left(&self) -> Option<Duration> {
+        self.0.map(|at| at.saturating_duration_since(Instant::now()))
+    }
+
     /// Time left in the form `poll` wants: milliseconds rounded up, -1 for ever.
     #[must_use]
     pub fn poll_timeout(&self) -> i32 {
-        match self.0 {
+        match self.left() {
             None => -1,
-            Some(at) => {
-                let left = at.saturating_duration_since(Instant::now());
-                i32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
-            }
+            Some(left) => i32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX),
         }
     }
 }

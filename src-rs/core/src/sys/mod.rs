@@ -7,6 +7,9 @@ pub mod fd;
 pub mod memory;
 #[cfg(target_os = "linux")]
 pub mod proc_fs;
+pub mod process_state;
+pub mod segment;
+pub mod semaphore;
 pub mod signal;
 #[cfg(target_os = "linux")]
 pub mod stub;

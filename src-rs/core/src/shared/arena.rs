@@ -1,0 +1,373 @@
+//! The memory itself: one [`Segment`] per process that creates something shared, inherited by its descendants.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+
+use nix::errno::Errno;
+
+use crate::error::{Error, Result};
+use crate::shared::heap::Heap;
+use crate::shared::members::{Member, MemberId, Members, SEATS};
+use crate::shared::records::{Body, Head, RECORDS, Records};
+use crate::sys::segment::Segment;
+
+/// What lies at the beginning.
+#[derive(Debug)]
+#[repr(C)]
+struct Header {
+    last_member: AtomicU32,
+    used_records: AtomicU32,
+    tickets: AtomicU64,
+}
+
+const SEATS_AT: usize = 4096;
+const HEADS_AT: usize = SEATS_AT + SEATS * size_of::<Member>();
+const BODIES_AT: usize = HEADS_AT + RECORDS * size_of::<Head>();
+const HEAP_AT: usize = (BODIES_AT + RECORDS * size_of::<Body>()).next_multiple_of(4096);
+
+/// Freed memory is cleared by the page from this size on, in bytes.
+const LARGE: u64 = 128 << 10;
+
+const PAGE: u64 = 4096;
+
+/// A place in some arena of this process: an object's address that means the same in every process that inherited it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Place {
+    arena: u32,
+    offset: u64,
+}
+
+const OFFSET_BITS: u32 = 36;
+
+impl Place {
+    /// As a number that a double holds exactly.
+    #[must_use]
+    pub fn to_number(self) -> u64 {
+        u64::from(self.arena) << OFFSET_BITS | self.offset
+    }
+
+    /// From such a number.
+    #[must_use]
+    pub fn from_number(number: u64) -> Self {
+        Self {
+            arena: (number >> OFFSET_BITS) as u32,
+            offset: number & ((1 << OFFSET_BITS) - 1),
+        }
+    }
+
+    /// The number of its arena.
+    #[must_use]
+    pub fn arena(self) -> u32 {
+        self.arena
+    }
+
+    /// Where it lies in its arena.
+    #[must_use]
+    pub fn offset(self) -> u64 {
+        self.offset
+    }
+}
+
+/// What only the creator of an arena knows of its heap.
+#[derive(Debug)]
+struct Stock {
+    heap: Heap,
+    /// Of each block: the last member that had a seat when it was made. Later ones may have inherited it.
+    made_before: HashMap<u64, MemberId>,
+    /// Blocks that this process has done with, but perhaps not each of its descendants.
+    pending: Vec<u64>,
+}
+
+/// One arena, as this process sees it.
+#[derive(Debug)]
+pub struct Arena {
+    index: u32,
+    segment: Segment,
+    me: AtomicU32,
+    stock: Mutex<Stock>,
+}
+
+static ARENAS: RwLock<Vec<&'static Arena>> = RwLock::new(Vec::new());
+/// One more than the index of the arena that this process has created; 0 for none.
+static OWN: AtomicUsize = AtomicUsize::new(0);
+/// The seats of the children of this process.
+static CHILDREN: Mutex<Vec<(i32, &'static Arena, MemberId)>> = Mutex::new(Vec::new());
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// All arenas of this process.
+#[must_use]
+pub fn all() -> Vec<&'static Arena> {
+    ARENAS.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+const NO_OBJECT: Error = Error::System {
+    syscall: "shared memory",
+    errno: Errno::EFAULT,
+};
+
+/// The arena in which `place` lies.
+pub fn of(place: Place) -> Result<&'static Arena> {
+    let arenas = ARENAS.read().unwrap_or_else(PoisonError::into_inner);
+    arenas.get(place.arena as usize).copied().ok_or(NO_OBJECT)
+}
+
+/// The arena of this process's own, made at the first call.
+pub fn own() -> Result<&'static Arena> {
+    let mut arenas = ARENAS.write().unwrap_or_else(PoisonError::into_inner);
+    if let Some(arena) = OWN
+        .load(SeqCst)
+        .checked_sub(1)
+        .and_then(|index| arenas.get(index))
+    {
+        return Ok(arena);
+    }
+    let segment = Segment::create()?;
+    let stock = Stock {
+        heap: Heap::new(HEAP_AT as u64..segment.size()),
+        made_before: HashMap::new(),
+        pending: Vec::new(),
+    };
+    let arena: &'static Arena = Box::leak(Box::new(Arena {
+        index: arenas.len() as u32,
+        segment,
+        me: AtomicU32::new(0),
+        stock: Mutex::new(stock),
+    }));
+    let me = arena.members().reserve()?;
+    arena.members().sit_down(me);
+    arena.me.store(me, SeqCst);
+    arenas.push(arena);
+    OWN.store(arenas.len(), SeqCst);
+    Ok(arena)
+}
+
+impl Arena {
+    /// Its number in this process.
+    #[must_use]
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// This process's seat.
+    #[must_use]
+    pub fn me(&self) -> MemberId {
+        self.me.load(SeqCst)
+    }
+
+    fn header(&self) -> &Header {
+        // SAFETY: the segment is page-aligned, longer than all tables, zero-filled and never unmapped; a header of zeros is
+        // valid, and all its fields are atomics.
+        unsafe { self.segment.base().cast::<Header>().as_ref() }
+    }
+
+    /// `count` values of `T` at `offset`: one of the tables.
+    fn table<T>(&self, offset: usize, count: usize) -> &[T] {
+        // SAFETY: as in `header`; offsets are multiples of T's alignment and the tables end before the heap.
+        unsafe { std::slice::from_raw_parts(self.segment.base().add(offset).cast().as_ptr(), count) }
+    }
+
+    /// The processes that have this arena.
+    #[must_use]
+    pub fn members(&self) -> Members<'_> {
+        Members {
+            seats: self.table(SEATS_AT, SEATS),
+            last: &self.header().last_member,
+        }
+    }
+
+    /// What they wait for.
+    #[must_use]
+    pub fn records(&self) -> Records<'_> {
+        Records {
+            heads: self.table(HEADS_AT, RECORDS),
+            bodies: self.table(BODIES_AT, RECORDS),
+            used: &self.header().used_records,
+            members: self.members(),
+        }
+    }
+
+    /// The next place in the order of waiting.
+    pub fn next_ticket(&self) -> u64 {
+        self.header().tickets.fetch_add(1, SeqCst)
+    }
+
+    /// The word at `offset` of the heap.
+    pub fn word(&self, offset: u64) -> Result<&AtomicU32> {
+        let end = offset.checked_add(4).ok_or(NO_OBJECT)?;
+        if offset < HEAP_AT as u64 || end > self.segment.size() || !offset.is_multiple_of(4) {
+            return Err(NO_OBJECT);
+        }
+        // SAFETY: it lies in the heap, aligned; the mapping is never removed and the access is atomic.
+        Ok(unsafe {
+            self.segment
+                .base()
+                .add(offset as usize)
+                .cast::<AtomicU32>()
+                .as_ref()
+        })
+    }
+
+    /// Address of `offset`.
+    fn address(&self, offset: u64) -> *mut u8 {
+        self.segment.base().as_ptr().wrapping_add(offset as usize)
+    }
+
+    fn clear(&self, block: std::ops::Range<u64>) {
+        let fill = |range: std::ops::Range<u64>| {
+            let (start, length) = (self.address(range.start), (range.end - range.start) as usize);
+            // SAFETY: the range is part of a block of this heap that nobody uses any more.
+            unsafe { start.write_bytes(0, length) };
+        };
+        if block.end - block.start < LARGE {
+            return fill(block);
+        }
+        let pages = block.start.next_multiple_of(PAGE)..block.end / PAGE * PAGE;
+        fill(block.start..pages.start);
+        fill(pages.end..block.end);
+        self.segment.give_back(pages);
+    }
+
+    /// Frees what no living process can refer to any more.
+    fn sweep(&self, stock: &mut Stock) {
+        if stock.pending.is_empty() {
+            return;
+        }
+        let oldest = stock
+            .pending
+            .iter()
+            .filter_map(|offset| stock.made_before.get(offset));
+        let Some(&oldest) = oldest.min() else { return };
+        let heir = self
+            .members()
+            .youngest_alive_after(oldest, self.me())
+            .unwrap_or(0);
+        for offset in std::mem::take(&mut stock.pending) {
+            if stock.made_before.get(&offset).is_some_and(|&made| made < heir) {
+                stock.pending.push(offset);
+                continue;
+            }
+            stock.made_before.remove(&offset);
+            self.records().forget(offset);
+            if let Some(block) = stock.heap.size_of(offset).map(|size| offset..offset + size) {
+                self.clear(block);
+                stock.heap.free(offset);
+            }
+        }
+    }
+}
+
+/// Zero-filled shared memory for `size` bytes, and its address.
+pub fn allocate(size: u64, align: u64) -> Result<(Place, *mut u8)> {
+    let arena = own()?;
+    let mut stock = locked(&arena.stock);
+    let last = arena.header().last_member.load(SeqCst);
+    let mut offset = stock.heap.allocate(size, align);
+    if offset.is_none() {
+        arena.sweep(&mut stock);
+        offset = stock.heap.allocate(size, align);
+    }
+    let offset = offset.ok_or(Error::System {
+        syscall: "mmap",
+        errno: Errno::ENOMEM,
+    })?;
+    stock.made_before.insert(offset, last);
+    let place = Place {
+        arena: arena.index,
+        offset,
+    };
+    Ok((place, arena.address(offset)))
+}
+
+/// This process, if it is the one that made `place`, has done with it. The memory is free as soon as no process lives that
+/// may have inherited it.
+pub fn free(place: Place) {
+    if OWN.load(SeqCst) != place.arena as usize + 1 {
+        return;
+    }
+    let Ok(arena) = of(place) else { return };
+    let mut stock = locked(&arena.stock);
+    if stock.made_before.contains_key(&place.offset) && !stock.pending.contains(&place.offset) {
+        stock.pending.push(place.offset);
+        arena.sweep(&mut stock);
+    }
+}
+
+/// How the heap of this process's own arena stands: blocks in use, and blocks that wait for the end of descendants.
+#[must_use]
+pub fn stock() -> (usize, usize) {
+    let index = OWN.load(SeqCst).checked_sub(1);
+    let Some(arena) = index.and_then(|index| all().get(index).copied()) else {
+        return (0, 0);
+    };
+    let stock = locked(&arena.stock);
+    (stock.made_before.len(), stock.pending.len())
+}
+
+/// Seats for a child that is about to be forked, one in each arena.
+#[derive(Debug, Default)]
+pub struct Seats(Vec<(&'static Arena, MemberId)>);
+
+impl Seats {
+    /// Takes them.
+    pub fn reserve() -> Result<Self> {
+        let mut seats = Self::default();
+        for arena in all() {
+            match arena.members().reserve() {
+                Ok(id) => seats.0.push((arena, id)),
+                Err(error) => {
+                    seats.give_up();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(seats)
+    }
+
+    /// Parent: there is no child.
+    pub fn give_up(&self) {
+        for (arena, id) in &self.0 {
+            arena.members().note_end(*id, None);
+        }
+    }
+
+    /// Parent: the child is `pid`.
+    pub fn settle(self, pid: i32) {
+        let mut children = locked(&CHILDREN);
+        for (arena, id) in self.0 {
+            arena.members().settle(id, pid);
+            children.push((pid, arena, id));
+        }
+    }
+
+    /// Child: this process has another seat in each arena now, and no arena of its own.
+    pub fn take(&self) {
+        OWN.store(0, SeqCst);
+        locked(&CHILDREN).clear();
+        for (arena, id) in &self.0 {
+            arena.members().sit_down(*id);
+            arena.me.store(*id, SeqCst);
+        }
+    }
+}
+
+/// Child `pid` has ended. Whoever waits for something of its looks again.
+pub fn note_end(pid: i32, status: Option<i32>) {
+    locked(&CHILDREN).retain(|&(child, arena, id)| {
+        if child == pid {
+            arena.members().note_end(id, status);
+            arena.records().nudge_all();
+        }
+        child != pid
+    });
+}
+
+/// What this process is called, for those who outlive it.
+pub fn set_name(name: &str) {
+    for arena in all() {
+        arena.members().set_name(arena.me(), name);
+    }
+}

@@ -1,0 +1,248 @@
+//! Locks, and waits for them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use napi::bindgen_prelude::Function;
+use napi::{Env, Result};
+use napi_derive::napi;
+
+use node_multiprocessing_core::Error;
+use node_multiprocessing_core::process::blocking::Outcome;
+use node_multiprocessing_core::shared::arena::Place;
+use node_multiprocessing_core::shared::members::End;
+use node_multiprocessing_core::sync::doorbell;
+use node_multiprocessing_core::sync::lock::{Lock, Released, Taken, Wait};
+use node_multiprocessing_core::sys::clock::Deadline;
+use node_multiprocessing_core::uv::child_loop::free;
+use node_multiprocessing_core::uv::ffi::{Handle, HandleMemory, Loop, uv};
+
+use super::callback::Callback;
+use super::children::with_interrupts;
+use super::error::to_js;
+
+/// Results of `lockAcquire`; one below -100 is -100 minus the signal that interrupted it.
+mod code {
+    pub const TIMED_OUT: i32 = 0;
+    pub const TAKEN: i32 = 1;
+    pub const RECOVERED: i32 = 2;
+    pub const ABANDONED: i32 = -1;
+    pub const WAS_FREE: i32 = -2;
+    pub const INTERRUPTED: i32 = -100;
+}
+
+/// The end of a process that held something.
+#[napi(object)]
+pub struct HolderEnd {
+    /// Its process id; 0 if that is not known any more.
+    pub pid: i32,
+    /// Its name; empty if it is not known.
+    pub name: String,
+    /// The kernel's status word, if it is known.
+    pub status: Option<i32>,
+    /// When it was noticed, in milliseconds of wall-clock time; 0 if that is not known.
+    pub at_ms: f64,
+}
+
+impl From<End> for HolderEnd {
+    fn from(end: End) -> Self {
+        Self {
+            pid: end.pid,
+            name: end.name,
+            status: end.status,
+            at_ms: end.at_ms as f64,
+        }
+    }
+}
+
+/// An asynchronous wait that is over.
+#[napi(object)]
+pub struct Settled {
+    /// As `awaitLock` has returned.
+    pub wait: u32,
+    /// As of `lockAcquire`.
+    pub code: i32,
+    /// Who has died with the lock.
+    pub end: Option<HolderEnd>,
+}
+
+thread_local! {
+    static LAST_END: RefCell<Option<End>> = const { RefCell::new(None) };
+    static WAITS: RefCell<BTreeMap<u32, Wait>> = const { RefCell::new(BTreeMap::new()) };
+    static LAST_WAIT: Cell<u32> = const { Cell::new(0) };
+    static BELL: RefCell<Option<Bell>> = const { RefCell::new(None) };
+}
+
+struct Bell {
+    handle: *mut Handle,
+    on_settled: Callback,
+}
+
+fn code_of(taken: Taken) -> i32 {
+    let (code, end) = match taken {
+        Taken::Yes => return code::TAKEN,
+        Taken::Recovered(end) => (code::RECOVERED, end),
+        Taken::Abandoned(end) => (code::ABANDONED, end),
+    };
+    LAST_END.set(Some(end));
+    code
+}
+
+/// Takes a lock, waiting up to `timeout_ms` milliseconds.
+#[napi(catch_unwind)]
+pub fn lock_acquire(env: Env, handle: f64, timeout_ms: f64, recover: bool) -> Result<i32> {
+    let fail = |error: Error| to_js(env, &error);
+    let lock = Lock::at(Place::from_number(handle as u64)).map_err(fail)?;
+    let outcome = with_interrupts(env, |interrupts| {
+        lock.acquire(recover, Deadline::after_ms(timeout_ms), interrupts)
+    })?;
+    Ok(match outcome.map_err(fail)? {
+        Outcome::Done(taken) => code_of(taken),
+        Outcome::TimedOut => code::TIMED_OUT,
+        Outcome::Interrupted(signal) => code::INTERRUPTED - signal,
+    })
+}
+
+/// Gives a lock back.
+#[napi(catch_unwind)]
+pub fn lock_release(env: Env, handle: f64) -> Result<i32> {
+    let lock = Lock::at(Place::from_number(handle as u64)).map_err(|error| to_js(env, &error))?;
+    Ok(match lock.release() {
+        Released::Yes => code::TAKEN,
+        Released::WasFree => code::WAS_FREE,
+        Released::Abandoned(end) => code_of(Taken::Abandoned(end)),
+    })
+}
+
+/// Frees a lock whose holder has died with it. Whether that was so.
+#[napi(catch_unwind)]
+pub fn lock_recover(env: Env, handle: f64) -> Result<bool> {
+    let lock = Lock::at(Place::from_number(handle as u64)).map_err(|error| to_js(env, &error))?;
+    Ok(lock.recover())
+}
+
+/// Whose end the last call of this module was about.
+#[napi]
+pub fn last_holder_end() -> Option<HolderEnd> {
+    LAST_END.take().map(HolderEnd::from)
+}
+
+/// Has `on_settled` called from the event loop with the waits that are over. Once per process; a child starts afresh.
+#[napi]
+pub fn watch_waits(env: Env, on_settled: Function<'_, Vec<Settled>, ()>) -> Result<()> {
+    if BELL.with_borrow(Option::is_some) {
+        return Ok(());
+    }
+    let event_loop: *mut Loop = env.get_uv_event_loop()?.cast();
+    let uv = uv().map_err(|error| to_js(env, &error))?;
+    let on_settled = Callback::new(env, &on_settled)?;
+    let handle: *mut Handle = Box::into_raw(Box::<HandleMemory>::default()).cast();
+    // SAFETY: the memory is large enough and lives until the handle is closed; this is the loop's thread.
+    unsafe {
+        (uv.async_init)(event_loop, handle, Some(on_bell));
+        (uv.unreference)(handle);
+    }
+    BELL.set(Some(Bell { handle, on_settled }));
+    Ok(())
+}
+
+/// Whether the event loop stays alive for waits.
+fn keep_loop(handle: *mut Handle, keep: bool) {
+    if let Ok(uv) = uv() {
+        // SAFETY: the handle lives until the process ends or forks; this is its loop's thread.
+        unsafe {
+            if keep {
+                (uv.reference)(handle);
+            } else {
+                (uv.unreference)(handle);
+            }
+        }
+    }
+}
+
+unsafe extern "C" fn on_bell(handle: *mut Handle) {
+    let settled: Vec<_> = WAITS.with_borrow_mut(|waits| {
+        let mut settled = Vec::new();
+        for (&id, wait) in waits.iter_mut() {
+            if let Some(taken) = wait.attempt() {
+                settled.push((id, taken));
+            }
+        }
+        settled
+            .into_iter()
+            .map(|(wait, taken)| {
+                forget_wait(waits, handle, wait);
+                let code = code_of(taken);
+                let end = LAST_END.take().map(HolderEnd::from);
+                Settled { wait, code, end }
+            })
+            .collect()
+    });
+    if settled.is_empty() {
+        return;
+    }
+    if let Some(on_settled) = BELL.with_borrow(|bell| bell.as_ref().map(|bell| bell.on_settled)) {
+        on_settled.call(Some(settled));
+    }
+}
+
+fn forget_wait(waits: &mut BTreeMap<u32, Wait>, handle: *mut Handle, id: u32) -> bool {
+    let Some(wait) = waits.remove(&id) else {
+        return false;
+    };
+    wait.end();
+    doorbell::end();
+    if waits.is_empty() {
+        keep_loop(handle, false);
+    }
+    true
+}
+
+/// Begins to wait for a lock; the function given to `watchWaits` tells of the end.
+#[napi(catch_unwind)]
+pub fn await_lock(env: Env, handle: f64, recover: bool) -> Result<u32> {
+    let fail = |error: Error| to_js(env, &error);
+    let lock = Lock::at(Place::from_number(handle as u64)).map_err(fail)?;
+    let Some(bell) = BELL.with_borrow(|bell| bell.as_ref().map(|bell| bell.handle)) else {
+        return Err(napi::Error::from_reason("watchWaits() comes first"));
+    };
+    let send = uv().map_err(fail)?.async_send;
+    let address = bell as usize;
+    let wait = Wait::begin(lock, recover, true).map_err(fail)?;
+    // SAFETY: the one function of libuv that any thread may call; the handle lives as long as this process has the thread.
+    let ring = move || unsafe {
+        send(address as *mut Handle);
+    };
+    if let Err(error) = doorbell::begin(wait.arena(), ring) {
+        wait.end();
+        return Err(fail(error));
+    }
+    let id = LAST_WAIT.get().wrapping_add(1);
+    LAST_WAIT.set(id);
+    WAITS.with_borrow_mut(|waits| waits.insert(id, wait));
+    keep_loop(bell, true);
+    // The lock may have become free before the wait was in the queue: look once without being told.
+    // SAFETY: as above.
+    unsafe { send(bell) };
+    Ok(id)
+}
+
+/// Gives a wait up. False if it was over.
+#[napi(catch_unwind)]
+pub fn cancel_wait(id: u32) -> bool {
+    let Some(bell) = BELL.with_borrow(|bell| bell.as_ref().map(|bell| bell.handle)) else {
+        return false;
+    };
+    WAITS.with_borrow_mut(|waits| forget_wait(waits, bell, id))
+}
+
+/// Child: what is waited for is the parent's business.
+pub fn forget_parents() {
+    doorbell::forget();
+    // Their records belong to the parent, which goes on with them.
+    WAITS.take();
+    if let (Some(bell), Ok(uv)) = (BELL.take(), uv()) {
+        // SAFETY: initialised in `watch_waits`, closed once, freed by the callback; the loop is the child's own by now.
+        unsafe { (uv.close)(bell.handle, Some(free)) };
+    }
+}
