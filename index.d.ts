@@ -11,8 +11,8 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 /** Zero-filled memory that children forked from now on share. */
 export declare function allocateShared(size: number, align: number): SharedBlock
 
-/** Begins to wait for a lock; the function given to `watchWaits` tells of the end. */
-export declare function awaitLock(handle: number, recover: boolean): number
+/** Begins to wait; the function given to `watchWaits` tells of the end. */
+export declare function awaitShared(kind: Kind, handle: number, recover: boolean): number
 
 /** Gives a wait up. False if it was over. */
 export declare function cancelWait(id: number): boolean
@@ -49,6 +49,15 @@ export interface Ended {
 
 /** A descriptor that is readable at once, like the sentinel of a process that has ended. The caller closes it. */
 export declare function endedSentinel(): number
+
+/** Clears an event. */
+export declare function eventClear(handle: number): void
+
+/** Sets an event. */
+export declare function eventSet(handle: number): void
+
+/** Waits for an event, up to `timeout_ms` milliseconds. */
+export declare function eventWait(handle: number, timeoutMs: number): number
 
 /** Ends this process at once. */
 export declare function exitNow(code: number): void
@@ -150,6 +159,9 @@ export interface Joined {
 /** Whether the event loop stays alive while children run. */
 export declare function keepLoopForChildren(keep: boolean): void
 
+/** What can be waited for. */
+export type Kind = 'lock' | 'semaphore' | 'event'
+
 /** Whose end the last call of this module was about. */
 export declare function lastHolderEnd(): HolderEnd | null
 
@@ -194,12 +206,33 @@ export declare function requestDelivered(): void
 /** Child of a raw fork: timers are wanted again. */
 export declare function restartTimer(): void
 
+/** Highest value of a semaphore. */
+export declare const SEMAPHORE_MAX: number
+
+/** Bytes that a semaphore takes. */
+export declare const SEMAPHORE_SIZE: number
+
+/** Takes a permit, waiting up to `timeout_ms` milliseconds. */
+export declare function semaphoreAcquire(handle: number, timeoutMs: number, recover: boolean): number
+
+/** Gives a new semaphore its value and its highest one. */
+export declare function semaphoreBegin(handle: number, value: number, max: number): void
+
+/** Takes permits of the dead back. How many there were. */
+export declare function semaphoreRecover(handle: number): number
+
+/** Gives permits back. False if that were more than there may be. */
+export declare function semaphoreRelease(handle: number, count: number): boolean
+
+/** Permits that are there for the taking. */
+export declare function semaphoreValue(handle: number): number
+
 /** What this process is called, for the messages of those who outlive it. */
 export declare function setMemberName(name: string): void
 
 /** An asynchronous wait that is over. */
 export interface Settled {
-  /** As `awaitLock` has returned. */
+  /** As `awaitShared` has returned. */
   wait: number
   /** As of `lockAcquire`. */
   code: number

@@ -80,9 +80,29 @@ const programs: Program[] = [
     watch: 'One ticket, ten buyers: count how many get it (购票成功).',
   },
   {
+    number: 13,
+    name: 'tickets-with-lock',
+    watch: 'A lock around the purchase only: ten look-ups at once, one buyer.',
+  },
+  {
     number: 14,
     name: 'tickets-with-join',
     watch: 'One by one there is one buyer, but now even looking is slow.',
+  },
+  {
+    number: 15,
+    name: 'print-in-turn',
+    watch: 'Without a lock all are running before one is done; with it they take turns.',
+  },
+  {
+    number: 17,
+    name: 'semaphore',
+    watch: 'Five guests, three seats: never more than three are at the table.',
+  },
+  {
+    number: 17,
+    name: 'event',
+    watch: 'Three cars wait for the green light; the fourth finds it green.',
   },
 ];
 

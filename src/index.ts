@@ -64,4 +64,7 @@ export {
 } from './process.ts';
 export type { StartMethodName } from './start-methods.ts';
 export { AbandonedLockError, type OnAbandoned } from './synchronize/abandoned.ts';
-export { Lock, RLock, type LockOptions } from './synchronize/lock.ts';
+export type { LockOptions } from './synchronize/acquirable.ts';
+export { Event } from './synchronize/event.ts';
+export { Lock, RLock } from './synchronize/lock.ts';
+export { BoundedSemaphore, Semaphore } from './synchronize/semaphore.ts';

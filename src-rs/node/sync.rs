@@ -1,4 +1,4 @@
-//! Locks, and waits for them.
+//! Locks, semaphores and events, and waits for them.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -12,7 +12,10 @@ use node_multiprocessing_core::process::blocking::Outcome;
 use node_multiprocessing_core::shared::arena::Place;
 use node_multiprocessing_core::shared::members::End;
 use node_multiprocessing_core::sync::doorbell;
-use node_multiprocessing_core::sync::lock::{Lock, Released, Taken, Wait};
+use node_multiprocessing_core::sync::event::Event;
+use node_multiprocessing_core::sync::lock::{Lock, Released};
+use node_multiprocessing_core::sync::semaphore::{self, Semaphore};
+use node_multiprocessing_core::sync::wait::{self, Taken, Wait, Want};
 use node_multiprocessing_core::sys::clock::Deadline;
 use node_multiprocessing_core::uv::child_loop::free;
 use node_multiprocessing_core::uv::ffi::{Handle, HandleMemory, Loop, uv};
@@ -58,7 +61,7 @@ impl From<End> for HolderEnd {
 /// An asynchronous wait that is over.
 #[napi(object)]
 pub struct Settled {
-    /// As `awaitLock` has returned.
+    /// As `awaitShared` has returned.
     pub wait: u32,
     /// As of `lockAcquire`.
     pub code: i32,
@@ -68,7 +71,7 @@ pub struct Settled {
 
 thread_local! {
     static LAST_END: RefCell<Option<End>> = const { RefCell::new(None) };
-    static WAITS: RefCell<BTreeMap<u32, Wait>> = const { RefCell::new(BTreeMap::new()) };
+    static WAITS: RefCell<BTreeMap<u32, Wait<Box<dyn Want>>>> = const { RefCell::new(BTreeMap::new()) };
     static LAST_WAIT: Cell<u32> = const { Cell::new(0) };
     static BELL: RefCell<Option<Bell>> = const { RefCell::new(None) };
 }
@@ -88,25 +91,50 @@ fn code_of(taken: Taken) -> i32 {
     code
 }
 
-/// Takes a lock, waiting up to `timeout_ms` milliseconds.
-#[napi(catch_unwind)]
-pub fn lock_acquire(env: Env, handle: f64, timeout_ms: f64, recover: bool) -> Result<i32> {
-    let fail = |error: Error| to_js(env, &error);
-    let lock = Lock::at(Place::from_number(handle as u64)).map_err(fail)?;
+/// What can be waited for.
+#[derive(Debug)]
+#[napi(string_enum = "lowercase")]
+pub enum Kind {
+    /// A lock.
+    Lock,
+    /// A permit of a semaphore.
+    Semaphore,
+    /// An event.
+    Event,
+}
+
+fn wanted(env: Env, kind: Kind, handle: f64, recover: bool) -> Result<Box<dyn Want>> {
+    let place = Place::from_number(handle as u64);
+    let want = match kind {
+        Kind::Lock => Lock::at(place, recover).map(|lock| Box::new(lock) as Box<dyn Want>),
+        Kind::Semaphore => Semaphore::at(place, recover).map(|semaphore| Box::new(semaphore) as _),
+        Kind::Event => Event::at(place).map(|event| Box::new(event) as _),
+    };
+    want.map_err(|error| to_js(env, &error))
+}
+
+fn obtain(env: Env, want: impl Want, timeout_ms: f64) -> Result<i32> {
     let outcome = with_interrupts(env, |interrupts| {
-        lock.acquire(recover, Deadline::after_ms(timeout_ms), interrupts)
+        wait::obtain(want, Deadline::after_ms(timeout_ms), interrupts)
     })?;
-    Ok(match outcome.map_err(fail)? {
+    Ok(match outcome.map_err(|error| to_js(env, &error))? {
         Outcome::Done(taken) => code_of(taken),
         Outcome::TimedOut => code::TIMED_OUT,
         Outcome::Interrupted(signal) => code::INTERRUPTED - signal,
     })
 }
 
+/// Takes a lock, waiting up to `timeout_ms` milliseconds.
+#[napi(catch_unwind)]
+pub fn lock_acquire(env: Env, handle: f64, timeout_ms: f64, recover: bool) -> Result<i32> {
+    let lock = Lock::at(Place::from_number(handle as u64), recover).map_err(|error| to_js(env, &error))?;
+    obtain(env, lock, timeout_ms)
+}
+
 /// Gives a lock back.
 #[napi(catch_unwind)]
 pub fn lock_release(env: Env, handle: f64) -> Result<i32> {
-    let lock = Lock::at(Place::from_number(handle as u64)).map_err(|error| to_js(env, &error))?;
+    let lock = Lock::at(Place::from_number(handle as u64), false).map_err(|error| to_js(env, &error))?;
     Ok(match lock.release() {
         Released::Yes => code::TAKEN,
         Released::WasFree => code::WAS_FREE,
@@ -117,8 +145,76 @@ pub fn lock_release(env: Env, handle: f64) -> Result<i32> {
 /// Frees a lock whose holder has died with it. Whether that was so.
 #[napi(catch_unwind)]
 pub fn lock_recover(env: Env, handle: f64) -> Result<bool> {
-    let lock = Lock::at(Place::from_number(handle as u64)).map_err(|error| to_js(env, &error))?;
+    let lock = Lock::at(Place::from_number(handle as u64), false).map_err(|error| to_js(env, &error))?;
     Ok(lock.recover())
+}
+
+fn semaphore_at(env: Env, handle: f64, recover: bool) -> Result<Semaphore> {
+    Semaphore::at(Place::from_number(handle as u64), recover).map_err(|error| to_js(env, &error))
+}
+
+/// Bytes that a semaphore takes.
+#[napi]
+pub const SEMAPHORE_SIZE: u32 = semaphore::SIZE as u32;
+
+/// Highest value of a semaphore.
+#[napi]
+pub const SEMAPHORE_MAX: u32 = semaphore::MAX_VALUE;
+
+/// Gives a new semaphore its value and its highest one.
+#[napi(catch_unwind)]
+pub fn semaphore_begin(env: Env, handle: f64, value: u32, max: u32) -> Result<()> {
+    semaphore_at(env, handle, false)?.begin(value, max);
+    Ok(())
+}
+
+/// Takes a permit, waiting up to `timeout_ms` milliseconds.
+#[napi(catch_unwind)]
+pub fn semaphore_acquire(env: Env, handle: f64, timeout_ms: f64, recover: bool) -> Result<i32> {
+    obtain(env, semaphore_at(env, handle, recover)?, timeout_ms)
+}
+
+/// Gives permits back. False if that were more than there may be.
+#[napi(catch_unwind)]
+pub fn semaphore_release(env: Env, handle: f64, count: u32) -> Result<bool> {
+    let semaphore = semaphore_at(env, handle, false)?;
+    semaphore.release(count).map_err(|error| to_js(env, &error))
+}
+
+/// Permits that are there for the taking.
+#[napi(catch_unwind)]
+pub fn semaphore_value(env: Env, handle: f64) -> Result<u32> {
+    Ok(semaphore_at(env, handle, false)?.value())
+}
+
+/// Takes permits of the dead back. How many there were.
+#[napi(catch_unwind)]
+pub fn semaphore_recover(env: Env, handle: f64) -> Result<u32> {
+    Ok(semaphore_at(env, handle, false)?.recover())
+}
+
+fn event_at(env: Env, handle: f64) -> Result<Event> {
+    Event::at(Place::from_number(handle as u64)).map_err(|error| to_js(env, &error))
+}
+
+/// Sets an event.
+#[napi(catch_unwind)]
+pub fn event_set(env: Env, handle: f64) -> Result<()> {
+    event_at(env, handle)?.set();
+    Ok(())
+}
+
+/// Clears an event.
+#[napi(catch_unwind)]
+pub fn event_clear(env: Env, handle: f64) -> Result<()> {
+    event_at(env, handle)?.clear();
+    Ok(())
+}
+
+/// Waits for an event, up to `timeout_ms` milliseconds.
+#[napi(catch_unwind)]
+pub fn event_wait(env: Env, handle: f64, timeout_ms: f64) -> Result<i32> {
+    obtain(env, event_at(env, handle)?, timeout_ms)
 }
 
 /// Whose end the last call of this module was about.
@@ -186,7 +282,7 @@ unsafe extern "C" fn on_bell(handle: *mut Handle) {
     }
 }
 
-fn forget_wait(waits: &mut BTreeMap<u32, Wait>, handle: *mut Handle, id: u32) -> bool {
+fn forget_wait(waits: &mut BTreeMap<u32, Wait<Box<dyn Want>>>, handle: *mut Handle, id: u32) -> bool {
     let Some(wait) = waits.remove(&id) else {
         return false;
     };
@@ -198,30 +294,30 @@ fn forget_wait(waits: &mut BTreeMap<u32, Wait>, handle: *mut Handle, id: u32) ->
     true
 }
 
-/// Begins to wait for a lock; the function given to `watchWaits` tells of the end.
+/// Begins to wait; the function given to `watchWaits` tells of the end.
 #[napi(catch_unwind)]
-pub fn await_lock(env: Env, handle: f64, recover: bool) -> Result<u32> {
+pub fn await_shared(env: Env, kind: Kind, handle: f64, recover: bool) -> Result<u32> {
     let fail = |error: Error| to_js(env, &error);
-    let lock = Lock::at(Place::from_number(handle as u64)).map_err(fail)?;
+    let want = wanted(env, kind, handle, recover)?;
     let Some(bell) = BELL.with_borrow(|bell| bell.as_ref().map(|bell| bell.handle)) else {
         return Err(napi::Error::from_reason("watchWaits() comes first"));
     };
     let send = uv().map_err(fail)?.async_send;
     let address = bell as usize;
-    let wait = Wait::begin(lock, recover, true).map_err(fail)?;
+    let queued = Wait::begin(want, true).map_err(fail)?;
     // SAFETY: the one function of libuv that any thread may call; the handle lives as long as this process has the thread.
     let ring = move || unsafe {
         send(address as *mut Handle);
     };
-    if let Err(error) = doorbell::begin(wait.arena(), ring) {
-        wait.end();
+    if let Err(error) = doorbell::begin(queued.arena(), ring) {
+        queued.end();
         return Err(fail(error));
     }
     let id = LAST_WAIT.get().wrapping_add(1);
     LAST_WAIT.set(id);
-    WAITS.with_borrow_mut(|waits| waits.insert(id, wait));
+    WAITS.with_borrow_mut(|waits| waits.insert(id, queued));
     keep_loop(bell, true);
-    // The lock may have become free before the wait was in the queue: look once without being told.
+    // It may have become free before the wait was in the queue: look once without being told.
     // SAFETY: as above.
     unsafe { send(bell) };
     Ok(id)

@@ -1,104 +1,36 @@
 /**
  * Python's `multiprocessing.Lock` and `RLock`: one process at a time.
  */
-import { inspect } from 'node:util';
-import * as workerThreads from 'node:worker_threads';
-
 import type { HolderEnd } from '../../index.js';
-import { InterruptedError, ProcessError, invalidArgument } from '../errors.ts';
+import { ProcessError } from '../errors.ts';
 import { native } from '../native.ts';
-import { checkFunction, checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
+import { checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
 import { currentProcess } from '../process.ts';
-import { allocate, type Seat } from '../shared/block.ts';
-import { signalName } from '../signals.ts';
-import { AbandonedLockError, announceRecovery, type OnAbandoned } from './abandoned.ts';
-import { waitAsync } from './waits.ts';
-
-/** Options of `new Lock()` and `new RLock()`; Python has none. */
-export interface LockOptions {
-  /**
-   * What an attempt to take the lock does when its holder has died: `'throw'` an `AbandonedLockError`, or `'recover'`:
-   * take it, and say so in a warning and on the channel `node-multiprocessing:lock:abandoned`. @default 'throw'
-   */
-  readonly onAbandoned?: OnAbandoned | undefined;
-}
+import { allocate, type Block } from '../shared/block.ts';
+import { AbandonedLockError } from './abandoned.ts';
+import { Acquirable, code, type LockOptions } from './acquirable.ts';
 
 /** Somebody sleeps until the lock is given back; the rest of the word is the holder's number, 0 for nobody. */
 const WANTED = 0x80000000;
-
-/** What native calls answer; one below `INTERRUPTED` is that minus the signal. */
-const code = { taken: 1, recovered: 2, abandoned: -1, wasFree: -2, interrupted: -100 } as const;
-
-const { markAsUncloneable } = workerThreads as { markAsUncloneable?: (value: object) => void };
 
 /**
  * What `Lock` and `RLock` have in common: a word in shared memory that names the process that holds the lock.
  *
  * An uncontended `acquire` and `release` are one atomic instruction each.
  */
-abstract class HeldLock {
+abstract class HeldLock extends Acquirable {
   readonly #word: Int32Array;
-  readonly #seat: Seat;
-  readonly #handle: number;
-  readonly #recovers: boolean;
+  readonly #seat: Block['seat'];
 
   /** @internal */
-  constructor(options: LockOptions = {}) {
-    if (typeof options !== 'object' || options === null) {
-      throw invalidArgument(`expected { onAbandoned }, not ${inspect(options)}`);
-    }
-    const { onAbandoned = 'throw' } = options;
-    if (onAbandoned !== 'throw' && onAbandoned !== 'recover') {
-      throw invalidArgument(`onAbandoned must be 'throw' or 'recover', not ${inspect(onAbandoned)}`);
-    }
-    const { buffer, handle, seat } = allocate(64);
-    this.#word = new Int32Array(buffer);
-    this.#handle = handle;
-    this.#seat = seat;
-    this.#recovers = onAbandoned === 'recover';
-    if (markAsUncloneable) markAsUncloneable(this);
-    // A property that cannot be cloned does it where Node has no word for it.
-    else Object.defineProperty(this, 'inheritOnly', { value: (): void => {}, enumerable: true });
-  }
-
-  /**
-   * Python: `acquire(block=True, timeout=None)`. Takes the lock, waiting for it asleep, without CPU. The event loop does
-   * not turn meanwhile: use `acquireAsync` where it must.
-   *
-   * @param block false: try once, whatever the timeout.
-   * @param timeoutMs milliseconds; negative is 0; without it the wait has no end. (Python: seconds.)
-   * @returns true if the lock is this process's now, false after the timeout.
-   * @throws AbandonedLockError if its holder has died with it, until `recover()`; within a second of the death, at once
-   *   if a process of this package has reaped the holder.
-   * @throws InterruptedError when the program's own SIGINT, SIGTERM or SIGHUP listener has to run.
-   * @throws TypeError (`ERR_MP_INVALID_ARG`) for an argument of the wrong type.
-   */
-  acquire(block = true, timeoutMs?: number): boolean {
-    if (block === true && timeoutMs === undefined && this.tryTake()) return true;
-    if (typeof block !== 'boolean') throw invalidArgument(`block must be true or false, not ${inspect(block)}`);
-    const timeout = checkTimeout(timeoutMs);
-    if (this.tryTake()) return true;
-    const result = native.lockAcquire(this.#handle, block ? timeout : 0, this.#recovers);
-    if (result <= code.interrupted) {
-      throw new InterruptedError(`acquire() of a ${this.constructor.name}`, signalName(code.interrupted - result));
-    }
-    return this.#finish(result, result === code.taken ? undefined : native.lastHolderEnd());
-  }
-
-  /**
-   * `acquire` that leaves the event loop turning. Any number of them costs one thread in all.
-   *
-   * @returns true if the lock is this process's now, false after `timeoutMs` milliseconds.
-   * @throws the reason of `signal`, once it is aborted; otherwise as `acquire`.
-   */
-  async acquireAsync(options?: WaitOptions): Promise<boolean> {
-    const { timeoutMs, signal } = checkWaitOptions(options);
-    signal?.throwIfAborted();
-    if (this.tryTake()) return true;
-    if (timeoutMs === 0) return this.acquire(false);
-    const begin = (): number => native.awaitLock(this.#handle, this.#recovers);
-    const settled = await waitAsync(begin, timeoutMs, signal);
-    return settled !== undefined && this.#finish(settled.code, settled.end);
+  constructor(options: LockOptions | undefined) {
+    let block!: Block;
+    super(options, () => {
+      block = allocate(64);
+      return { kind: 'lock', handle: block.handle, acquire: native.lockAcquire };
+    });
+    this.#word = new Int32Array(block.buffer);
+    this.#seat = block.seat;
   }
 
   /** Python: `locked` (3.14). Whether anybody holds the lock; a dead holder holds it still. */
@@ -112,67 +44,7 @@ abstract class HeldLock {
    * @returns false if its holder lives or nobody holds it: nothing is done then.
    */
   recover(): boolean {
-    return native.lockRecover(this.#handle);
-  }
-
-  /**
-   * Python: `with lock:`. Takes the lock, calls `fn`, gives the lock back, whatever happens.
-   *
-   * @param fn gets true, as `with lock as x` does in Python. Must not return a promise: see `withAsync`.
-   * @returns what `fn` returns.
-   * @throws TypeError (`ERR_MP_INVALID_ARG`) if that is a promise, since the lock would be free before it is done.
-   */
-  with<T>(fn: (acquired: true) => T): T {
-    checkFunction(fn ?? null, 'fn');
-    this.acquire();
-    let result: T;
-    try {
-      result = fn(true);
-    } finally {
-      this.release();
-    }
-    if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
-      throw invalidArgument('with() was given a function that returns a promise, and the lock is free again: use withAsync()');
-    }
-    return result;
-  }
-
-  /**
-   * `with` for functions that return a promise: the lock is given back when that is settled.
-   *
-   * @returns what `fn`'s promise resolves with.
-   */
-  async withAsync<T>(fn: (acquired: true) => T | PromiseLike<T>, options?: WaitOptions): Promise<T> {
-    checkFunction(fn ?? null, 'fn');
-    if (!(await this.acquireAsync(options))) {
-      throw new ProcessError('ERR_MP_TIMEOUT', `the ${this.constructor.name} was not free within ${options?.timeoutMs} ms`);
-    }
-    try {
-      return await fn(true);
-    } finally {
-      this.release();
-    }
-  }
-
-  /** Gives the lock back. */
-  abstract release(): void;
-
-  /** `lock.acquire(); using held = lock;` gives the lock back at the end of the block. */
-  [Symbol.dispose](): void {
-    this.release();
-  }
-
-  /** Always refused, as in Python. @throws ProcessError `ERR_MP_INHERIT_ONLY`. */
-  toJSON(): never {
-    throw new ProcessError(
-      'ERR_MP_INHERIT_ONLY',
-      `a ${this.constructor.name} should only be shared between processes through inheritance: ` +
-        'make it before the fork and use it in the target, or pass it in args',
-    );
-  }
-
-  [inspect.custom](): string {
-    return this.toString();
+    return native.lockRecover(this.handle);
   }
 
   /** @internal The holder's number, 0 for nobody. */
@@ -185,8 +57,8 @@ abstract class HeldLock {
     return this.holder === this.#seat.id;
   }
 
-  /** @internal Takes it if nobody holds it. */
-  protected tryTake(): boolean {
+  /** @internal */
+  protected override tryTake(): boolean {
     return Atomics.compareExchange(this.#word, 0, 0, this.#seat.id) === 0;
   }
 
@@ -194,24 +66,16 @@ abstract class HeldLock {
   protected giveBack(): void {
     const { id } = this.#seat;
     if (Atomics.compareExchange(this.#word, 0, id, 0) === id) return;
-    const result = native.lockRelease(this.#handle);
+    const result = native.lockRelease(this.handle);
     if (result === code.wasFree) {
       throw new ProcessError(
         'ERR_MP_NOT_LOCKED',
         `release() of a ${this.constructor.name} that nobody holds: it was released too many times`,
       );
     }
-    if (result === code.abandoned) throw new AbandonedLockError(this.#what(), native.lastHolderEnd() as HolderEnd);
-  }
-
-  #what(): string {
-    return `this ${this.constructor.name}`;
-  }
-
-  #finish(result: number, end: HolderEnd | null | undefined): boolean {
-    if (result === code.abandoned) throw new AbandonedLockError(this.#what(), end as HolderEnd);
-    if (result === code.recovered) announceRecovery(this, this.#what(), end as HolderEnd);
-    return result === code.taken || result === code.recovered;
+    if (result === code.abandoned) {
+      throw new AbandonedLockError(`this ${this.constructor.name}`, native.lastHolderEnd() as HolderEnd);
+    }
   }
 }
 

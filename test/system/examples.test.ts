@@ -178,6 +178,48 @@ describe('examples', { timeout: TEST_TIMEOUT_MS }, () => {
     expect(bought(lines).length).toBeGreaterThan(1);
   });
 
+  it('tickets-with-lock: one buyer, and all look-ups before the first purchase is over', async () => {
+    const { lines } = await runWell('tickets-with-lock');
+    expect(lookedUp(lines)).toHaveLength(10);
+    expect(bought(lines)).toHaveLength(1);
+    expect(lines).toHaveLength(11);
+  });
+
+  it('print-in-turn: mixed lines without a lock, pairs with one', async () => {
+    const { lines } = await runWell('print-in-turn');
+    const at = lines.indexOf('with a lock');
+    expect([lines[0], at, lines.length]).toEqual(['without a lock', 7, 14]);
+    for (const part of [lines.slice(1, at), lines.slice(at + 1)]) {
+      const pids = new Set(part.map((line) => line.split(' ')[0]));
+      expect(sorted(part)).toEqual(sorted([...pids].flatMap((pid) => [`${pid} is running`, `${pid} is done`])));
+      expect(pids.size).toBe(3);
+    }
+    for (const first of [at + 1, at + 3, at + 5]) {
+      expect(lines[first + 1]).toBe(lines[first]!.replace('is running', 'is done'));
+    }
+  });
+
+  it('semaphore: five guests, never more than three at the table', async () => {
+    const { lines } = await runWell('semaphore');
+    let seated = 0;
+    for (const line of lines.slice(0, -1)) {
+      seated += line.endsWith('占到一个位子') ? 1 : -1;
+      expect(seated).toBeLessThanOrEqual(3);
+      expect(seated).toBeGreaterThanOrEqual(0);
+    }
+    expect(lines).toHaveLength(11);
+    expect(lines.at(-1)).toBe('3 free seats');
+  });
+
+  it('event: cars wait for the green light, all go, and the last finds it green', async () => {
+    const { lines } = await runWell('event');
+    const green = lines.indexOf('绿灯亮');
+    expect(lines[0]).toBe('红灯亮');
+    for (const car of ['车1', '车2', '车3', '车4']) expect(lines.indexOf(`${car} 通过`)).toBeGreaterThan(green);
+    expect(lines).not.toContain('车4 等红灯');
+    expect(lines.slice(-2)).toEqual(['车4 通过', '红灯亮']);
+  });
+
   it('tickets-with-join: one buyer, one look-up after the other', async () => {
     const { lines } = await runWell('tickets-with-join');
     const lookUps = Array.from({ length: 10 }, (_, i) => `<路人${i}> 查看到剩余票数【${i === 0 ? 1 : 0}】`);

@@ -197,18 +197,23 @@ impl Arena {
 
     /// The word at `offset` of the heap.
     pub fn word(&self, offset: u64) -> Result<&AtomicU32> {
-        let end = offset.checked_add(4).ok_or(NO_OBJECT)?;
-        if offset < HEAP_AT as u64 || end > self.segment.size() || !offset.is_multiple_of(4) {
+        self.atomic(offset)
+    }
+
+    /// The word of twice the width at `offset` of the heap.
+    pub fn wide_word(&self, offset: u64) -> Result<&AtomicU64> {
+        self.atomic(offset)
+    }
+
+    /// `T` is an atomic type.
+    fn atomic<T>(&self, offset: u64) -> Result<&T> {
+        let size = size_of::<T>() as u64;
+        let end = offset.checked_add(size).ok_or(NO_OBJECT)?;
+        if offset < HEAP_AT as u64 || end > self.segment.size() || !offset.is_multiple_of(size) {
             return Err(NO_OBJECT);
         }
-        // SAFETY: it lies in the heap, aligned; the mapping is never removed and the access is atomic.
-        Ok(unsafe {
-            self.segment
-                .base()
-                .add(offset as usize)
-                .cast::<AtomicU32>()
-                .as_ref()
-        })
+        // SAFETY: it lies in the heap, aligned; the mapping is never removed and all accesses are atomic.
+        Ok(unsafe { self.segment.base().add(offset as usize).cast::<T>().as_ref() })
     }
 
     /// Address of `offset`.

@@ -27,8 +27,8 @@ pub enum Phase {
     Told = 3,
     /// Its owner's account with a semaphore.
     Account = 4,
-    /// Its owner takes part in a barrier.
-    Party = 5,
+    /// What its owner gave back for others.
+    Giving = 5,
 }
 
 /// A record's state word.
@@ -75,7 +75,7 @@ pub struct Head {
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Body {
-    /// Order of waiting; for a barrier the round.
+    /// Order of waiting.
     ticket: AtomicU64,
     /// 1 if the owner's doorbell is to be rung instead of `semaphore`.
     by_doorbell: AtomicU32,
@@ -135,12 +135,11 @@ impl<'a> Records<'a> {
     }
 
     /// All records for `object` in one of `phases`.
-    pub fn of(&self, object: u64, phases: &'static [Phase]) -> impl Iterator<Item = (usize, State)> + 'a {
-        let this = *self;
-        (0..this.used()).filter_map(move |index| {
-            let state = this.state(index);
+    pub fn of(self, object: u64, phases: &'static [Phase]) -> impl Iterator<Item = (usize, State)> + 'a {
+        (0..self.used()).filter_map(move |index| {
+            let state = self.state(index);
             let wanted = phases.iter().any(|&phase| state.is(phase));
-            (wanted && this.heads[index].object.load(SeqCst) == object).then_some((index, state))
+            (wanted && self.heads[index].object.load(SeqCst) == object).then_some((index, state))
         })
     }
 
@@ -175,9 +174,6 @@ impl<'a> Records<'a> {
             })
         });
         let record = claimed.ok_or(Error::Exhausted("waits in one program"))?;
-        let body = self.body(record.index);
-        body.ledger.store(0, SeqCst);
-        body.intent.store(0, SeqCst);
         self.heads[record.index].object.store(object, SeqCst);
         Ok(record)
     }
@@ -191,13 +187,9 @@ impl<'a> Records<'a> {
         self.swap(index, before, state).then_some(Record { index, state })
     }
 
-    /// Takes over a record as it is from an owner that has ended. False if somebody else was faster.
-    pub fn inherit(&self, index: usize, seen: State, me: MemberId) -> bool {
-        let phase = match seen.0 & 15 {
-            4 => Phase::Account,
-            _ => Phase::Claimed,
-        };
-        self.swap(index, seen, State::new(me, seen.serial() + 1, phase))
+    /// Takes an account over from an owner that has ended. False if somebody else was faster.
+    pub fn inherit_account(&self, index: usize, seen: State, me: MemberId) -> bool {
+        self.swap(index, seen, State::new(me, seen.serial() + 1, Phase::Account))
     }
 
     /// This process waits for the record's object.
@@ -248,7 +240,7 @@ impl<'a> Records<'a> {
                 Phase::Waiting,
                 Phase::Told,
                 Phase::Account,
-                Phase::Party,
+                Phase::Giving,
             ],
         ) {
             self.bury(index, state);

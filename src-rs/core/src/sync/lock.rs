@@ -4,32 +4,15 @@
 //! JavaScript takes and gives back a lock that nobody else wants by itself, with one atomic instruction on the word.
 
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
-use std::time::{Duration, Instant};
 
-use super::spin;
+use super::wait::{Taken, Want};
 use crate::error::Result;
-use crate::process::blocking::{self, Interrupts, Outcome, Wake};
 use crate::shared::arena::{self, Arena, Place};
 use crate::shared::members::{End, Life, Look, MemberId};
-use crate::shared::records::{Count, Record};
-use crate::sys::clock::Deadline;
+use crate::shared::records::Count;
 
 /// Somebody sleeps until the lock is given back.
 pub const WANTED: u32 = 1 << 31;
-
-/// How often a waiter asks the system whether the holder lives.
-const ASK_EVERY: Duration = Duration::from_millis(20);
-
-/// What became of an attempt to take a lock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Taken {
-    /// It is this process's now.
-    Yes,
-    /// It is this process's now, and its last holder died with it.
-    Recovered(End),
-    /// Its holder has died with it; it stays as it is until somebody recovers it.
-    Abandoned(End),
-}
 
 /// What became of giving one back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +31,8 @@ pub struct Lock {
     arena: &'static Arena,
     word: &'static AtomicU32,
     offset: u64,
+    /// Takes it over from a dead holder instead of refusing.
+    recovers: bool,
 }
 
 fn holder(word: u32) -> MemberId {
@@ -56,11 +41,16 @@ fn holder(word: u32) -> MemberId {
 
 impl Lock {
     /// The one at `place`.
-    pub fn at(place: Place) -> Result<Self> {
+    pub fn at(place: Place, recovers: bool) -> Result<Self> {
         let arena = arena::of(place)?;
         let offset = place.offset();
         let word = arena.word(offset)?;
-        Ok(Self { arena, word, offset })
+        Ok(Self {
+            arena,
+            word,
+            offset,
+            recovers,
+        })
     }
 
     /// The end of `id`, if it has ended.
@@ -73,57 +63,6 @@ impl Lock {
 
     fn swap(self, from: u32, to: u32) -> bool {
         self.word.compare_exchange(from, to, SeqCst, SeqCst).is_ok()
-    }
-
-    /// Takes it if that can be done now. A waiter marks it as wanted if not.
-    fn attempt(self, recover: bool, waits: bool, look: Look) -> Option<Taken> {
-        let mine = self.arena.me() | if waits { WANTED } else { 0 };
-        loop {
-            let word = self.word.load(SeqCst);
-            if holder(word) == 0 {
-                // Others may sleep on: whoever slept himself cannot know.
-                if self.swap(word, mine) {
-                    return Some(Taken::Yes);
-                }
-            } else if let Some(end) = self.end_of(holder(word), look) {
-                if !recover {
-                    return Some(Taken::Abandoned(end));
-                }
-                if self.swap(word, self.arena.me() | WANTED) {
-                    return Some(Taken::Recovered(end));
-                }
-            } else if !waits || word & WANTED != 0 || self.swap(word, word | WANTED) {
-                return None;
-            }
-        }
-    }
-
-    /// Takes it, waiting for it if need be.
-    pub fn acquire(
-        self,
-        recover: bool,
-        deadline: Deadline,
-        interrupts: Interrupts<'_>,
-    ) -> Result<Outcome<Taken>> {
-        if let Some(taken) = self.attempt(recover, false, Look::Noted) {
-            return Ok(Outcome::Done(taken));
-        }
-        if deadline.passed() {
-            let taken = self.attempt(recover, false, Look::System);
-            return Ok(taken.map_or(Outcome::TimedOut, Outcome::Done));
-        }
-        if spin::until(|| holder(self.word.load(SeqCst)) == 0)
-            && let Some(taken) = self.attempt(recover, false, Look::Noted)
-        {
-            return Ok(Outcome::Done(taken));
-        }
-        let mut wait = Wait::begin(self, recover, false)?;
-        let semaphore = &self.arena.records().body(wait.record.index).semaphore;
-        let outcome = blocking::wait(Wake::Posted(semaphore), deadline, interrupts, || {
-            Ok(wait.attempt())
-        });
-        wait.end();
-        outcome
     }
 
     /// Gives it back, whoever holds it.
@@ -168,70 +107,46 @@ impl Lock {
     }
 }
 
-/// A wait for a lock.
-#[derive(Debug)]
-pub struct Wait {
-    lock: Lock,
-    recover: bool,
-    record: Record,
-    asked: Instant,
-    /// The last attempt took the lock.
-    has_it: bool,
-}
-
-impl Wait {
-    /// Queues up. `by_doorbell`: this process does not sleep, and has its doorbell rung.
-    pub fn begin(lock: Lock, recover: bool, by_doorbell: bool) -> Result<Self> {
-        let records = lock.arena.records();
-        let mut record = records.claim(lock.arena.me(), lock.offset)?;
-        records.wait(&mut record, lock.arena.next_ticket(), by_doorbell);
-        Ok(Self {
-            lock,
-            recover,
-            record,
-            asked: Instant::now(),
-            has_it: false,
-        })
+impl Want for Lock {
+    fn object(&self) -> (&'static Arena, u64) {
+        (self.arena, self.offset)
     }
 
-    /// What it came to; `None` while it goes on.
-    pub fn attempt(&mut self) -> Option<Taken> {
-        let records = self.lock.arena.records();
-        if records.is_told(&self.record) {
-            records.wait_again(&self.record);
-        }
-        let look = if self.asked.elapsed() >= ASK_EVERY {
-            self.asked = Instant::now();
-            Look::System
-        } else {
-            Look::Noted
-        };
-        let taken = self.lock.attempt(self.recover, true, look);
-        self.has_it = matches!(taken, Some(Taken::Yes | Taken::Recovered(_)));
-        taken
+    fn is_likely(&self) -> bool {
+        holder(self.word.load(SeqCst)) == 0
     }
 
-    /// The arena in which it waits.
-    #[must_use]
-    pub fn arena(&self) -> &'static Arena {
-        self.lock.arena
-    }
-
-    /// Leaves the queue. A hint that has come in the meantime goes to the next one.
-    pub fn end(self) {
-        let lock = self.lock;
-        lock.arena.records().release(&self.record);
-        if self.has_it {
-            return;
-        }
-        // Whether it was told or not: the lock may have become free since the last attempt, and whoever gave it back may
-        // have told this waiter.
+    fn attempt(&self, waits: bool, look: Look) -> Option<Taken> {
+        let mine = self.arena.me() | if waits { WANTED } else { 0 };
         loop {
-            let word = lock.word.load(SeqCst);
+            let word = self.word.load(SeqCst);
             if holder(word) == 0 {
-                return lock.tell_next();
+                // Others may sleep on: whoever slept himself cannot know.
+                if self.swap(word, mine) {
+                    return Some(Taken::Yes);
+                }
+            } else if let Some(end) = self.end_of(holder(word), look) {
+                if !self.recovers {
+                    return Some(Taken::Abandoned(end));
+                }
+                if self.swap(word, self.arena.me() | WANTED) {
+                    return Some(Taken::Recovered(end));
+                }
+            } else if !waits || word & WANTED != 0 || self.swap(word, word | WANTED) {
+                return None;
             }
-            if word & WANTED != 0 || lock.swap(word, word | WANTED) {
+        }
+    }
+
+    fn pass_on(&self) {
+        // Whether this waiter was told or not: the lock may have become free since its last attempt, and whoever gave it back
+        // may have told it.
+        loop {
+            let word = self.word.load(SeqCst);
+            if holder(word) == 0 {
+                return self.tell_next();
+            }
+            if word & WANTED != 0 || self.swap(word, word | WANTED) {
                 return;
             }
         }

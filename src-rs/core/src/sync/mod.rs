@@ -5,5 +5,8 @@
 //! semaphore; being woken is a hint to look at the word again, and a sleeper looks now and then by itself, so that a wake-up
 //! that died with a process costs time and nothing else.
 pub mod doorbell;
+pub mod event;
 pub mod lock;
+pub mod semaphore;
 mod spin;
+pub mod wait;

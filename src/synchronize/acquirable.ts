@@ -1,0 +1,195 @@
+/**
+ * What locks and semaphores have in common: taking, waiting for one's turn, and what happens when a holder dies.
+ */
+import { inspect } from 'node:util';
+import * as workerThreads from 'node:worker_threads';
+
+import type { HolderEnd, Kind } from '../../index.js';
+import { InterruptedError, ProcessError, invalidArgument } from '../errors.ts';
+import { native } from '../native.ts';
+import { checkFunction, checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
+import { signalName } from '../signals.ts';
+import { AbandonedLockError, announceRecovery, type OnAbandoned } from './abandoned.ts';
+import { waitAsync } from './waits.ts';
+
+/** Options of `new Lock()`, `new RLock()` and the semaphores; Python has none. */
+export interface LockOptions {
+  /**
+   * What an attempt to acquire does when a holder has died: `'throw'` an `AbandonedLockError`, or `'recover'`: take its
+   * place, and say so in a warning and on the channel `node-multiprocessing:lock:abandoned`. @default 'throw'
+   */
+  readonly onAbandoned?: OnAbandoned | undefined;
+}
+
+/** What native calls answer; one below `interrupted` is that minus the signal. */
+export const code = { timedOut: 0, taken: 1, recovered: 2, abandoned: -1, wasFree: -2, interrupted: -100 } as const;
+
+const { markAsUncloneable } = workerThreads as { markAsUncloneable?: (value: object) => void };
+
+/** Has structured clone (`postMessage`) refuse `object`, which would be something else at the other end. */
+export function refuseClones(object: object): void {
+  if (markAsUncloneable) markAsUncloneable(object);
+  // A property that cannot be cloned does it where Node has no word for it.
+  else Object.defineProperty(object, 'inheritOnly', { value: (): void => {}, enumerable: true });
+}
+
+/** @throws ProcessError `ERR_MP_INHERIT_ONLY`, with Python's reason. */
+export function refuseToSerialize(object: object): never {
+  throw new ProcessError(
+    'ERR_MP_INHERIT_ONLY',
+    `a ${object.constructor.name} should only be shared between processes through inheritance: ` +
+      'make it before the fork and use it in the target, or pass it in args',
+  );
+}
+
+/** @throws InterruptedError if that is what `result` says. */
+export function checkInterrupted(result: number, what: string): void {
+  if (result <= code.interrupted) throw new InterruptedError(what, signalName(code.interrupted - result));
+}
+
+/** How a kind of lock does it. */
+export interface Mechanism {
+  readonly kind: Kind;
+  readonly handle: number;
+  /** Waits asleep, up to `timeoutMs` milliseconds. */
+  readonly acquire: (handle: number, timeoutMs: number, recover: boolean) => number;
+}
+
+/** Something that is held by processes, and that one can wait for. */
+export abstract class Acquirable {
+  readonly #mechanism: Mechanism;
+  readonly #recovers: boolean;
+
+  /** @internal */
+  constructor(options: LockOptions | undefined, mechanism: () => Mechanism) {
+    if (options !== undefined && (typeof options !== 'object' || options === null)) {
+      throw invalidArgument(`expected { onAbandoned }, not ${inspect(options)}`);
+    }
+    const onAbandoned = options?.onAbandoned ?? 'throw';
+    if (onAbandoned !== 'throw' && onAbandoned !== 'recover') {
+      throw invalidArgument(`onAbandoned must be 'throw' or 'recover', not ${inspect(onAbandoned)}`);
+    }
+    this.#recovers = onAbandoned === 'recover';
+    this.#mechanism = mechanism();
+    refuseClones(this);
+  }
+
+  /**
+   * Python: `acquire(block=True, timeout=None)`. Takes the lock, waiting for it asleep, without CPU. The event loop does
+   * not turn meanwhile: use `acquireAsync` where it must.
+   *
+   * @param block false: try once, whatever the timeout.
+   * @param timeoutMs milliseconds; negative is 0; without it the wait has no end. (Python: seconds.)
+   * @returns true if the lock is this process's now, false after the timeout.
+   * @throws AbandonedLockError if its holder has died with it, until `recover()`; within a second of the death, at once
+   *   if a process of this package has reaped the holder.
+   * @throws InterruptedError when the program's own SIGINT, SIGTERM or SIGHUP listener has to run.
+   * @throws TypeError (`ERR_MP_INVALID_ARG`) for an argument of the wrong type.
+   */
+  acquire(block = true, timeoutMs?: number): boolean {
+    if (block === true && timeoutMs === undefined && this.tryTake()) return true;
+    if (typeof block !== 'boolean') throw invalidArgument(`block must be true or false, not ${inspect(block)}`);
+    const timeout = checkTimeout(timeoutMs);
+    if (this.tryTake()) return true;
+    const { acquire, handle } = this.#mechanism;
+    const result = acquire(handle, block ? timeout : 0, this.#recovers);
+    checkInterrupted(result, `acquire() of a ${this.constructor.name}`);
+    return this.#finish(result, result === code.taken ? undefined : native.lastHolderEnd());
+  }
+
+  /**
+   * `acquire` that leaves the event loop turning. Any number of them costs one thread in all.
+   *
+   * @returns true if the lock is this process's now, false after `timeoutMs` milliseconds.
+   * @throws the reason of `signal`, once it is aborted; otherwise as `acquire`.
+   */
+  async acquireAsync(options?: WaitOptions): Promise<boolean> {
+    const { timeoutMs, signal } = checkWaitOptions(options);
+    signal?.throwIfAborted();
+    if (this.tryTake()) return true;
+    if (timeoutMs === 0) return this.acquire(false);
+    const { kind, handle } = this.#mechanism;
+    const begin = (): number => native.awaitShared(kind, handle, this.#recovers);
+    const settled = await waitAsync(begin, timeoutMs, signal);
+    return settled !== undefined && this.#finish(settled.code, settled.end);
+  }
+
+  /**
+   * Python: `with lock:`. Takes the lock, calls `fn`, gives the lock back, whatever happens.
+   *
+   * @param fn gets true, as `with lock as x` does in Python. Must not return a promise: see `withAsync`.
+   * @returns what `fn` returns.
+   * @throws TypeError (`ERR_MP_INVALID_ARG`) if that is a promise, since the lock would be free before it is done.
+   */
+  with<T>(fn: (acquired: true) => T): T {
+    checkFunction(fn ?? null, 'fn');
+    this.acquire();
+    let result: T;
+    try {
+      result = fn(true);
+    } finally {
+      this.release();
+    }
+    if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
+      throw invalidArgument(
+        'with() was given a function that returns a promise, and the lock is free again: use withAsync()',
+      );
+    }
+    return result;
+  }
+
+  /**
+   * `with` for functions that return a promise: the lock is given back when that is settled.
+   *
+   * @returns what `fn`'s promise resolves with.
+   */
+  async withAsync<T>(fn: (acquired: true) => T | PromiseLike<T>, options?: WaitOptions): Promise<T> {
+    checkFunction(fn ?? null, 'fn');
+    if (!(await this.acquireAsync(options))) {
+      throw new ProcessError(
+        'ERR_MP_TIMEOUT',
+        `the ${this.constructor.name} was not free within ${options?.timeoutMs} ms`,
+      );
+    }
+    try {
+      return await fn(true);
+    } finally {
+      this.release();
+    }
+  }
+
+  /** Python: `locked` (3.14). Whether an `acquire` would have to wait. */
+  abstract locked(): boolean;
+
+  /** Gives it back. */
+  abstract release(): void;
+
+  /** @internal Takes it by the shortest way, if there is one. */
+  protected abstract tryTake(): boolean;
+
+  /** `lock.acquire(); using held = lock;` gives the lock back at the end of the block. */
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  /** Always refused, as in Python. @throws ProcessError `ERR_MP_INHERIT_ONLY`. */
+  toJSON(): never {
+    return refuseToSerialize(this);
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+
+  /** @internal */
+  protected get handle(): number {
+    return this.#mechanism.handle;
+  }
+
+  #finish(result: number, end: HolderEnd | null | undefined): boolean {
+    const what = `this ${this.constructor.name}`;
+    if (result === code.abandoned) throw new AbandonedLockError(what, end as HolderEnd);
+    if (result === code.recovered) announceRecovery(this, what, end as HolderEnd);
+    return result === code.taken || result === code.recovered;
+  }
+}
