@@ -30,6 +30,15 @@ export interface Condition {
   code?: string
 }
 
+/** Begins to sleep at a condition: from now on this process can be told. `conditionSleep` goes on with it. */
+export declare function conditionBegin(handle: number): void
+
+/** Tells up to `count` of those that sleep at a condition; all of them without a count. How many that were. */
+export declare function conditionNotify(handle: number, count?: number | undefined | null): number
+
+/** Sleeps until it is told, up to `timeout_ms` milliseconds. */
+export declare function conditionSleep(timeoutMs: number): number
+
 /** CPUs of the machine that are online. */
 export declare function cpuCount(): number
 
@@ -160,13 +169,16 @@ export interface Joined {
 export declare function keepLoopForChildren(keep: boolean): void
 
 /** What can be waited for. */
-export type Kind = 'lock' | 'semaphore' | 'event'
+export type Kind = 'lock' | 'semaphore' | 'event' | 'condition'
 
 /** Whose end the last call of this module was about. */
 export declare function lastHolderEnd(): HolderEnd | null
 
 /** Takes a lock, waiting up to `timeout_ms` milliseconds. */
 export declare function lockAcquire(handle: number, timeoutMs: number, recover: boolean): number
+
+/** Takes a lock back, which nothing interrupts. */
+export declare function lockReacquire(handle: number, recover: boolean): number
 
 /** Frees a lock whose holder has died with it. Whether that was so. */
 export declare function lockRecover(handle: number): boolean

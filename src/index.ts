@@ -65,6 +65,7 @@ export {
 export type { StartMethodName } from './start-methods.ts';
 export { AbandonedLockError, type OnAbandoned } from './synchronize/abandoned.ts';
 export type { LockOptions } from './synchronize/acquirable.ts';
+export { Condition } from './synchronize/condition.ts';
 export { Event } from './synchronize/event.ts';
 export { Lock, RLock } from './synchronize/lock.ts';
 export { BoundedSemaphore, Semaphore } from './synchronize/semaphore.ts';

@@ -1,4 +1,4 @@
-//! Locks, semaphores and events, and waits for them.
+//! Locks, semaphores, events and conditions, and waits for them.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -8,14 +8,16 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use node_multiprocessing_core::Error;
-use node_multiprocessing_core::process::blocking::Outcome;
+use node_multiprocessing_core::process::blocking::{Interrupts, Outcome};
 use node_multiprocessing_core::shared::arena::Place;
 use node_multiprocessing_core::shared::members::End;
+use node_multiprocessing_core::shared::records::Count;
+use node_multiprocessing_core::sync::condition::{self, Sleeper};
 use node_multiprocessing_core::sync::doorbell;
 use node_multiprocessing_core::sync::event::Event;
 use node_multiprocessing_core::sync::lock::{Lock, Released};
 use node_multiprocessing_core::sync::semaphore::{self, Semaphore};
-use node_multiprocessing_core::sync::wait::{self, Taken, Wait, Want};
+use node_multiprocessing_core::sync::wait::{self, Queued, Taken, Wait, Want};
 use node_multiprocessing_core::sys::clock::Deadline;
 use node_multiprocessing_core::uv::child_loop::free;
 use node_multiprocessing_core::uv::ffi::{Handle, HandleMemory, Loop, uv};
@@ -71,7 +73,9 @@ pub struct Settled {
 
 thread_local! {
     static LAST_END: RefCell<Option<End>> = const { RefCell::new(None) };
-    static WAITS: RefCell<BTreeMap<u32, Wait<Box<dyn Want>>>> = const { RefCell::new(BTreeMap::new()) };
+    static WAITS: RefCell<BTreeMap<u32, Box<dyn Queued>>> = const { RefCell::new(BTreeMap::new()) };
+    /// Between `conditionBegin` and `conditionSleep`.
+    static SLEEPER: Cell<Option<Sleeper>> = const { Cell::new(None) };
     static LAST_WAIT: Cell<u32> = const { Cell::new(0) };
     static BELL: RefCell<Option<Bell>> = const { RefCell::new(None) };
 }
@@ -101,22 +105,28 @@ pub enum Kind {
     Semaphore,
     /// An event.
     Event,
+    /// To be told at a condition.
+    Condition,
 }
 
-fn wanted(env: Env, kind: Kind, handle: f64, recover: bool) -> Result<Box<dyn Want>> {
+fn queue(kind: Kind, handle: f64, recover: bool) -> std::result::Result<Box<dyn Queued>, Error> {
     let place = Place::from_number(handle as u64);
-    let want = match kind {
-        Kind::Lock => Lock::at(place, recover).map(|lock| Box::new(lock) as Box<dyn Want>),
-        Kind::Semaphore => Semaphore::at(place, recover).map(|semaphore| Box::new(semaphore) as _),
-        Kind::Event => Event::at(place).map(|event| Box::new(event) as _),
-    };
-    want.map_err(|error| to_js(env, &error))
+    Ok(match kind {
+        Kind::Lock => Box::new(Wait::begin(Lock::at(place, recover)?, true)?),
+        Kind::Semaphore => Box::new(Wait::begin(Semaphore::at(place, recover)?, true)?),
+        Kind::Event => Box::new(Wait::begin(Event::at(place)?, true)?),
+        Kind::Condition => Box::new(Sleeper::begin(place, true)?),
+    })
 }
 
 fn obtain(env: Env, want: impl Want, timeout_ms: f64) -> Result<i32> {
     let outcome = with_interrupts(env, |interrupts| {
         wait::obtain(want, Deadline::after_ms(timeout_ms), interrupts)
     })?;
+    code_of_outcome(env, outcome)
+}
+
+fn code_of_outcome(env: Env, outcome: std::result::Result<Outcome<Taken>, Error>) -> Result<i32> {
     Ok(match outcome.map_err(|error| to_js(env, &error))? {
         Outcome::Done(taken) => code_of(taken),
         Outcome::TimedOut => code::TIMED_OUT,
@@ -217,6 +227,42 @@ pub fn event_wait(env: Env, handle: f64, timeout_ms: f64) -> Result<i32> {
     obtain(env, event_at(env, handle)?, timeout_ms)
 }
 
+/// Begins to sleep at a condition: from now on this process can be told. `conditionSleep` goes on with it.
+#[napi(catch_unwind)]
+pub fn condition_begin(env: Env, handle: f64) -> Result<()> {
+    let place = Place::from_number(handle as u64);
+    let sleeper = Sleeper::begin(place, false).map_err(|error| to_js(env, &error))?;
+    SLEEPER.set(Some(sleeper));
+    Ok(())
+}
+
+/// Sleeps until it is told, up to `timeout_ms` milliseconds.
+#[napi(catch_unwind)]
+pub fn condition_sleep(env: Env, timeout_ms: f64) -> Result<i32> {
+    let Some(sleeper) = SLEEPER.take() else {
+        return Err(napi::Error::from_reason("conditionBegin() comes first"));
+    };
+    let outcome = with_interrupts(env, |interrupts| {
+        sleeper.sleep(Deadline::after_ms(timeout_ms), interrupts)
+    })?;
+    code_of_outcome(env, outcome)
+}
+
+/// Tells up to `count` of those that sleep at a condition; all of them without a count. How many that were.
+#[napi(catch_unwind)]
+pub fn condition_notify(env: Env, handle: f64, count: Option<u32>) -> Result<u32> {
+    let count = count.map_or(Count::All, Count::AtMost);
+    condition::notify(Place::from_number(handle as u64), count).map_err(|error| to_js(env, &error))
+}
+
+/// Takes a lock back, which nothing interrupts.
+#[napi(catch_unwind)]
+pub fn lock_reacquire(env: Env, handle: f64, recover: bool) -> Result<i32> {
+    let lock = Lock::at(Place::from_number(handle as u64), recover).map_err(|error| to_js(env, &error))?;
+    let forever = Deadline::after_ms(f64::INFINITY);
+    code_of_outcome(env, wait::obtain(lock, forever, Interrupts::NONE))
+}
+
 /// Whose end the last call of this module was about.
 #[napi]
 pub fn last_holder_end() -> Option<HolderEnd> {
@@ -267,7 +313,7 @@ unsafe extern "C" fn on_bell(handle: *mut Handle) {
         settled
             .into_iter()
             .map(|(wait, taken)| {
-                forget_wait(waits, handle, wait);
+                forget_wait(waits, handle, wait, true);
                 let code = code_of(taken);
                 let end = LAST_END.take().map(HolderEnd::from);
                 Settled { wait, code, end }
@@ -282,11 +328,16 @@ unsafe extern "C" fn on_bell(handle: *mut Handle) {
     }
 }
 
-fn forget_wait(waits: &mut BTreeMap<u32, Wait<Box<dyn Want>>>, handle: *mut Handle, id: u32) -> bool {
+fn forget_wait(
+    waits: &mut BTreeMap<u32, Box<dyn Queued>>,
+    handle: *mut Handle,
+    id: u32,
+    settled: bool,
+) -> bool {
     let Some(wait) = waits.remove(&id) else {
         return false;
     };
-    wait.end();
+    wait.end(settled);
     doorbell::end();
     if waits.is_empty() {
         keep_loop(handle, false);
@@ -298,19 +349,18 @@ fn forget_wait(waits: &mut BTreeMap<u32, Wait<Box<dyn Want>>>, handle: *mut Hand
 #[napi(catch_unwind)]
 pub fn await_shared(env: Env, kind: Kind, handle: f64, recover: bool) -> Result<u32> {
     let fail = |error: Error| to_js(env, &error);
-    let want = wanted(env, kind, handle, recover)?;
     let Some(bell) = BELL.with_borrow(|bell| bell.as_ref().map(|bell| bell.handle)) else {
         return Err(napi::Error::from_reason("watchWaits() comes first"));
     };
     let send = uv().map_err(fail)?.async_send;
     let address = bell as usize;
-    let queued = Wait::begin(want, true).map_err(fail)?;
+    let queued = queue(kind, handle, recover).map_err(fail)?;
     // SAFETY: the one function of libuv that any thread may call; the handle lives as long as this process has the thread.
     let ring = move || unsafe {
         send(address as *mut Handle);
     };
     if let Err(error) = doorbell::begin(queued.arena(), ring) {
-        queued.end();
+        queued.end(false);
         return Err(fail(error));
     }
     let id = LAST_WAIT.get().wrapping_add(1);
@@ -329,7 +379,7 @@ pub fn cancel_wait(id: u32) -> bool {
     let Some(bell) = BELL.with_borrow(|bell| bell.as_ref().map(|bell| bell.handle)) else {
         return false;
     };
-    WAITS.with_borrow_mut(|waits| forget_wait(waits, bell, id))
+    WAITS.with_borrow_mut(|waits| forget_wait(waits, bell, id, false))
 }
 
 /// Child: what is waited for is the parent's business.
@@ -337,6 +387,7 @@ pub fn forget_parents() {
     doorbell::forget();
     // Their records belong to the parent, which goes on with them.
     WAITS.take();
+    SLEEPER.take();
     if let (Some(bell), Ok(uv)) = (BELL.take(), uv()) {
         // SAFETY: initialised in `watch_waits`, closed once, freed by the callback; the loop is the child's own by now.
         unsafe { (uv.close)(bell.handle, Some(free)) };

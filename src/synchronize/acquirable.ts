@@ -94,7 +94,7 @@ export abstract class Acquirable {
     const { acquire, handle } = this.#mechanism;
     const result = acquire(handle, block ? timeout : 0, this.#recovers);
     checkInterrupted(result, `acquire() of a ${this.constructor.name}`);
-    return this.#finish(result, result === code.taken ? undefined : native.lastHolderEnd());
+    return this.finish(result);
   }
 
   /**
@@ -111,7 +111,7 @@ export abstract class Acquirable {
     const { kind, handle } = this.#mechanism;
     const begin = (): number => native.awaitShared(kind, handle, this.#recovers);
     const settled = await waitAsync(begin, timeoutMs, signal);
-    return settled !== undefined && this.#finish(settled.code, settled.end);
+    return settled !== undefined && this.finish(settled.code, settled.end);
   }
 
   /**
@@ -186,10 +186,18 @@ export abstract class Acquirable {
     return this.#mechanism.handle;
   }
 
-  #finish(result: number, end: HolderEnd | null | undefined): boolean {
+  /** @internal Whether dead holders are replaced. */
+  protected get recovers(): boolean {
+    return this.#recovers;
+  }
+
+  /** @internal Says what became of an attempt. */
+  protected finish(result: number, end: HolderEnd | null = null): boolean {
+    if (result === code.taken) return true;
     const what = `this ${this.constructor.name}`;
-    if (result === code.abandoned) throw new AbandonedLockError(what, end as HolderEnd);
-    if (result === code.recovered) announceRecovery(this, what, end as HolderEnd);
-    return result === code.taken || result === code.recovered;
+    const dead = (): HolderEnd => end ?? (native.lastHolderEnd() as HolderEnd);
+    if (result === code.abandoned) throw new AbandonedLockError(what, dead());
+    if (result === code.recovered) announceRecovery(this, what, dead());
+    return result === code.recovered;
   }
 }

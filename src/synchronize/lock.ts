@@ -18,7 +18,7 @@ const WANTED = 0x80000000;
  *
  * An uncontended `acquire` and `release` are one atomic instruction each.
  */
-abstract class HeldLock extends Acquirable {
+export abstract class HeldLock extends Acquirable {
   readonly #word: Int32Array;
   readonly #seat: Block['seat'];
 
@@ -53,8 +53,16 @@ abstract class HeldLock extends Acquirable {
   }
 
   /** @internal Whether this process holds it. */
-  protected get isMine(): boolean {
+  get isMine(): boolean {
     return this.holder === this.#seat.id;
+  }
+
+  /** @internal Gives it back, however often it was taken. @returns what `takeBack` needs to know. */
+  abstract giveUp(): number;
+
+  /** @internal Takes it back as often as it was taken before `giveUp`; nothing interrupts that. */
+  takeBack(_depth: number): void {
+    if (!this.tryTake()) this.finish(native.lockReacquire(this.handle, this.recovers));
   }
 
   /** @internal */
@@ -105,6 +113,12 @@ export class Lock extends HeldLock {
    */
   release(): void {
     this.giveBack();
+  }
+
+  /** @internal */
+  override giveUp(): number {
+    this.giveBack();
+    return 1;
   }
 
   /** Python's printable form: `<Lock(owner=MainProcess)>`, `None` or `SomeOtherProcess`. */
@@ -159,6 +173,25 @@ export class RLock extends HeldLock {
     }
     this.#depth -= 1;
     if (this.#depth <= 0) this.giveBack();
+  }
+
+  /** @internal */
+  override giveUp(): number {
+    const depth = this.#depth;
+    this.#depth = 0;
+    this.giveBack();
+    return depth;
+  }
+
+  /** @internal */
+  override takeBack(depth: number): void {
+    super.takeBack(depth);
+    this.#depth = depth;
+  }
+
+  /** @internal A wait without blocking has taken it back. */
+  setDepth(depth: number): void {
+    this.#depth = depth;
   }
 
   /** Python's printable form: `<RLock(MainProcess, 2)>`, `<RLock(None, 0)>`, `<RLock(SomeOtherProcess, nonzero)>`. */

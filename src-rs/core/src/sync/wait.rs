@@ -11,7 +11,7 @@ use crate::shared::records::Record;
 use crate::sys::clock::Deadline;
 
 /// How often a waiter asks the system whether those it waits for live.
-const ASK_EVERY: Duration = Duration::from_millis(20);
+pub const ASK_EVERY: Duration = Duration::from_millis(20);
 
 /// What a wait came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,16 +53,28 @@ pub fn obtain(want: impl Want, deadline: Deadline, interrupts: Interrupts<'_>) -
     {
         return Ok(Outcome::Done(taken));
     }
-    let mut queued = Wait::begin(want, false)?;
+    let mut queued = Box::new(Wait::begin(want, false)?);
     let semaphore = &queued.arena().records().body(queued.record.index).semaphore;
     let outcome = blocking::wait(Wake::Posted(semaphore), deadline, interrupts, || {
         Ok(queued.attempt())
     });
-    queued.end();
+    queued.end(false);
     outcome
 }
 
-/// A wait under way.
+/// A wait under way that others can go on beside.
+pub trait Queued: std::fmt::Debug {
+    /// The arena in which it waits.
+    fn arena(&self) -> &'static Arena;
+
+    /// What it came to; `None` while it goes on.
+    fn attempt(&mut self) -> Option<Taken>;
+
+    /// Leaves the queue. Unless it has come to something, a hint that was for it goes to the next one.
+    fn end(self: Box<Self>, settled: bool);
+}
+
+/// A wait for something that is to be taken.
 #[derive(Debug)]
 pub struct Wait<W: Want> {
     want: W,
@@ -87,15 +99,14 @@ impl<W: Want> Wait<W> {
             has_it: false,
         })
     }
+}
 
-    /// The arena in which it waits.
-    #[must_use]
-    pub fn arena(&self) -> &'static Arena {
+impl<W: Want> Queued for Wait<W> {
+    fn arena(&self) -> &'static Arena {
         self.want.object().0
     }
 
-    /// What it came to; `None` while it goes on.
-    pub fn attempt(&mut self) -> Option<Taken> {
+    fn attempt(&mut self) -> Option<Taken> {
         let records = self.arena().records();
         if records.is_told(&self.record) {
             records.wait_again(&self.record);
@@ -111,29 +122,11 @@ impl<W: Want> Wait<W> {
         taken
     }
 
-    /// Leaves the queue. A hint that has come in the meantime goes to the next one.
-    pub fn end(self) {
+    fn end(self: Box<Self>, _: bool) {
         self.arena().records().release(&self.record);
+        // An abandoned lock is for the next one to hear of, too.
         if !self.has_it {
             self.want.pass_on();
         }
-    }
-}
-
-impl Want for Box<dyn Want> {
-    fn object(&self) -> (&'static Arena, u64) {
-        (**self).object()
-    }
-
-    fn is_likely(&self) -> bool {
-        (**self).is_likely()
-    }
-
-    fn attempt(&self, waits: bool, look: Look) -> Option<Taken> {
-        (**self).attempt(waits, look)
-    }
-
-    fn pass_on(&self) {
-        (**self).pass_on();
     }
 }
