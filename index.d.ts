@@ -14,6 +14,41 @@ export declare function allocateShared(size: number, align: number): SharedBlock
 /** Begins to wait; the function given to `watchWaits` tells of the end. */
 export declare function awaitShared(kind: Kind, handle: number, recover: boolean): number
 
+/** Most parties of a barrier. */
+export declare const BARRIER_MAX_PARTIES: number
+
+/** Bytes that a barrier takes. */
+export declare const BARRIER_SIZE: number
+
+/** Breaks a barrier. */
+export declare function barrierAbort(handle: number): void
+
+/** Gives a new barrier its number of parties. */
+export declare function barrierBegin(handle: number, parties: number): void
+
+/** Opens a barrier at which all have arrived. False if it was broken or reset meanwhile. */
+export declare function barrierComplete(handle: number, round: number): boolean
+
+/** Makes a barrier as new. */
+export declare function barrierReset(handle: number): void
+
+/** The round that the last `barrierWait` of this process was part of. */
+export declare function barrierRound(): number
+
+/** How a barrier stands. */
+export declare function barrierState(handle: number): BarrierState
+
+/** How a barrier stands. */
+export interface BarrierState {
+  /** How many wait. */
+  waiting: number
+  /** Whether it is broken. */
+  broken: boolean
+}
+
+/** Waits at a barrier. Whoever gets the highest index opens it by `barrierComplete`. */
+export declare function barrierWait(handle: number, timeoutMs: number): number
+
 /** Gives a wait up. False if it was over. */
 export declare function cancelWait(id: number): boolean
 
@@ -169,7 +204,7 @@ export interface Joined {
 export declare function keepLoopForChildren(keep: boolean): void
 
 /** What can be waited for. */
-export type Kind = 'lock' | 'semaphore' | 'event' | 'condition'
+export type Kind = 'lock' | 'semaphore' | 'event' | 'condition' | 'barrier'
 
 /** Whose end the last call of this module was about. */
 export declare function lastHolderEnd(): HolderEnd | null
@@ -250,6 +285,8 @@ export interface Settled {
   code: number
   /** Who has died with the lock. */
   end?: HolderEnd
+  /** The round of a barrier. */
+  round: number
 }
 
 /** A piece of shared memory. */

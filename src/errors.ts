@@ -6,6 +6,7 @@
 export const ERROR_CODES = [
   'ERR_MP_ABANDONED',
   'ERR_MP_ALREADY_STARTED',
+  'ERR_MP_BROKEN_BARRIER',
   'ERR_MP_CLOSED',
   'ERR_MP_DAEMON_CHILDREN',
   'ERR_MP_DAEMON_FIXED',
@@ -82,6 +83,14 @@ export class InterruptedError extends ProcessError {
         'catch this error, or wait with the Async twin',
     );
     this.signal = signal;
+  }
+}
+
+/** Python: `threading.BrokenBarrierError`. A barrier is broken, so that its parties will not meet. */
+export class BrokenBarrierError extends ProcessError {
+  /** @internal */
+  constructor(why: string) {
+    super('ERR_MP_BROKEN_BARRIER', `the barrier is broken: ${why}; reset() makes it usable again`);
   }
 }
 

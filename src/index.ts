@@ -4,7 +4,7 @@
 export { registerAtFork, type AtForkHooks } from './at-fork.ts';
 export { AuthenticationString } from './authkey.ts';
 export { getAllStartMethods, getContext, getStartMethod, setStartMethod, type Context } from './context.ts';
-export { ForkError, InterruptedError, ProcessError, type ErrorCode } from './errors.ts';
+export { BrokenBarrierError, ForkError, InterruptedError, ProcessError, type ErrorCode } from './errors.ts';
 export { Finalize, type FinalizeOptions } from './finalize.ts';
 export {
   forkSupport,
@@ -65,6 +65,7 @@ export {
 export type { StartMethodName } from './start-methods.ts';
 export { AbandonedLockError, type OnAbandoned } from './synchronize/abandoned.ts';
 export type { LockOptions } from './synchronize/acquirable.ts';
+export { Barrier, type BarrierOptions } from './synchronize/barrier.ts';
 export { Condition } from './synchronize/condition.ts';
 export { Event } from './synchronize/event.ts';
 export { Lock, RLock } from './synchronize/lock.ts';

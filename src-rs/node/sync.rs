@@ -1,4 +1,4 @@
-//! Locks, semaphores, events and conditions, and waits for them.
+//! Locks, semaphores, events, conditions and barriers, and waits for them.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use node_multiprocessing_core::process::blocking::{Interrupts, Outcome};
 use node_multiprocessing_core::shared::arena::Place;
 use node_multiprocessing_core::shared::members::End;
 use node_multiprocessing_core::shared::records::Count;
+use node_multiprocessing_core::sync::barrier::{self, Barrier, Broken, Party};
 use node_multiprocessing_core::sync::condition::{self, Sleeper};
 use node_multiprocessing_core::sync::doorbell;
 use node_multiprocessing_core::sync::event::Event;
@@ -26,14 +27,17 @@ use super::callback::Callback;
 use super::children::with_interrupts;
 use super::error::to_js;
 
-/// Results of `lockAcquire`; one below -100 is -100 minus the signal that interrupted it.
+/// What calls that wait return; one below -100 is -100 minus the signal that interrupted it, one from -10 down is -10 minus
+/// the reason why a barrier is broken, one from 10 up is 10 plus the index at a barrier.
 mod code {
     pub const TIMED_OUT: i32 = 0;
     pub const TAKEN: i32 = 1;
     pub const RECOVERED: i32 = 2;
     pub const ABANDONED: i32 = -1;
     pub const WAS_FREE: i32 = -2;
+    pub const BROKEN: i32 = -10;
     pub const INTERRUPTED: i32 = -100;
+    pub const PASSED: i32 = 10;
 }
 
 /// The end of a process that held something.
@@ -69,6 +73,8 @@ pub struct Settled {
     pub code: i32,
     /// Who has died with the lock.
     pub end: Option<HolderEnd>,
+    /// The round of a barrier.
+    pub round: u32,
 }
 
 thread_local! {
@@ -76,6 +82,7 @@ thread_local! {
     static WAITS: RefCell<BTreeMap<u32, Box<dyn Queued>>> = const { RefCell::new(BTreeMap::new()) };
     /// Between `conditionBegin` and `conditionSleep`.
     static SLEEPER: Cell<Option<Sleeper>> = const { Cell::new(None) };
+    static LAST_ROUND: Cell<u32> = const { Cell::new(0) };
     static LAST_WAIT: Cell<u32> = const { Cell::new(0) };
     static BELL: RefCell<Option<Bell>> = const { RefCell::new(None) };
 }
@@ -88,6 +95,11 @@ struct Bell {
 fn code_of(taken: Taken) -> i32 {
     let (code, end) = match taken {
         Taken::Yes => return code::TAKEN,
+        Taken::Passed { index, round } => {
+            LAST_ROUND.set(round);
+            return code::PASSED + index as i32;
+        }
+        Taken::Broken(reason) => return code::BROKEN - i32::from(reason as u8),
         Taken::Recovered(end) => (code::RECOVERED, end),
         Taken::Abandoned(end) => (code::ABANDONED, end),
     };
@@ -107,6 +119,8 @@ pub enum Kind {
     Event,
     /// To be told at a condition.
     Condition,
+    /// A barrier.
+    Barrier,
 }
 
 fn queue(kind: Kind, handle: f64, recover: bool) -> std::result::Result<Box<dyn Queued>, Error> {
@@ -116,6 +130,7 @@ fn queue(kind: Kind, handle: f64, recover: bool) -> std::result::Result<Box<dyn 
         Kind::Semaphore => Box::new(Wait::begin(Semaphore::at(place, recover)?, true)?),
         Kind::Event => Box::new(Wait::begin(Event::at(place)?, true)?),
         Kind::Condition => Box::new(Sleeper::begin(place, true)?),
+        Kind::Barrier => Box::new(Party::begin(Barrier::at(place)?, true)?),
     })
 }
 
@@ -263,6 +278,80 @@ pub fn lock_reacquire(env: Env, handle: f64, recover: bool) -> Result<i32> {
     code_of_outcome(env, wait::obtain(lock, forever, Interrupts::NONE))
 }
 
+fn barrier_at(env: Env, handle: f64) -> Result<Barrier> {
+    Barrier::at(Place::from_number(handle as u64)).map_err(|error| to_js(env, &error))
+}
+
+/// Bytes that a barrier takes.
+#[napi]
+pub const BARRIER_SIZE: u32 = barrier::SIZE as u32;
+
+/// Most parties of a barrier.
+#[napi]
+pub const BARRIER_MAX_PARTIES: u32 = barrier::MAX_PARTIES;
+
+/// Gives a new barrier its number of parties.
+#[napi(catch_unwind)]
+pub fn barrier_begin(env: Env, handle: f64, parties: u32) -> Result<()> {
+    barrier_at(env, handle)?.begin(parties);
+    Ok(())
+}
+
+/// Waits at a barrier. Whoever gets the highest index opens it by `barrierComplete`.
+#[napi(catch_unwind)]
+pub fn barrier_wait(env: Env, handle: f64, timeout_ms: f64) -> Result<i32> {
+    let party = Party::begin(barrier_at(env, handle)?, false).map_err(|error| to_js(env, &error))?;
+    let outcome = with_interrupts(env, |interrupts| {
+        party.wait(Deadline::after_ms(timeout_ms), interrupts)
+    })?;
+    code_of_outcome(env, outcome)
+}
+
+/// The round that the last `barrierWait` of this process was part of.
+#[napi]
+pub fn barrier_round() -> u32 {
+    LAST_ROUND.get()
+}
+
+/// Opens a barrier at which all have arrived. False if it was broken or reset meanwhile.
+#[napi(catch_unwind)]
+pub fn barrier_complete(env: Env, handle: f64, round: u32) -> Result<bool> {
+    Ok(barrier_at(env, handle)?.complete(round))
+}
+
+/// Breaks a barrier.
+#[napi(catch_unwind)]
+pub fn barrier_abort(env: Env, handle: f64) -> Result<()> {
+    barrier_at(env, handle)?.break_for(Broken::Aborted, None);
+    Ok(())
+}
+
+/// Makes a barrier as new.
+#[napi(catch_unwind)]
+pub fn barrier_reset(env: Env, handle: f64) -> Result<()> {
+    barrier_at(env, handle)?.reset();
+    Ok(())
+}
+
+/// How a barrier stands.
+#[napi(object)]
+pub struct BarrierState {
+    /// How many wait.
+    pub waiting: u32,
+    /// Whether it is broken.
+    pub broken: bool,
+}
+
+/// How a barrier stands.
+#[napi(catch_unwind)]
+pub fn barrier_state(env: Env, handle: f64) -> Result<BarrierState> {
+    let barrier = barrier_at(env, handle)?;
+    Ok(BarrierState {
+        waiting: barrier.waiting(),
+        broken: barrier.is_broken(),
+    })
+}
+
 /// Whose end the last call of this module was about.
 #[napi]
 pub fn last_holder_end() -> Option<HolderEnd> {
@@ -316,7 +405,12 @@ unsafe extern "C" fn on_bell(handle: *mut Handle) {
                 forget_wait(waits, handle, wait, true);
                 let code = code_of(taken);
                 let end = LAST_END.take().map(HolderEnd::from);
-                Settled { wait, code, end }
+                Settled {
+                    wait,
+                    code,
+                    end,
+                    round: LAST_ROUND.get(),
+                }
             })
             .collect()
     });

@@ -21,8 +21,20 @@ export interface LockOptions {
   readonly onAbandoned?: OnAbandoned | undefined;
 }
 
-/** What native calls answer; one below `interrupted` is that minus the signal. */
-export const code = { timedOut: 0, taken: 1, recovered: 2, abandoned: -1, wasFree: -2, interrupted: -100 } as const;
+/**
+ * What native calls answer; one below `interrupted` is that minus the signal, one from `broken` down is that minus the
+ * reason, one from `passed` up is that plus the index.
+ */
+export const code = {
+  timedOut: 0,
+  taken: 1,
+  recovered: 2,
+  passed: 10,
+  abandoned: -1,
+  wasFree: -2,
+  broken: -10,
+  interrupted: -100,
+} as const;
 
 const { markAsUncloneable } = workerThreads as { markAsUncloneable?: (value: object) => void };
 

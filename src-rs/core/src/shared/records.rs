@@ -29,6 +29,8 @@ pub enum Phase {
     Account = 4,
     /// What its owner gave back for others.
     Giving = 5,
+    /// Its owner takes part in a barrier.
+    Party = 6,
 }
 
 /// A record's state word.
@@ -241,6 +243,7 @@ impl<'a> Records<'a> {
                 Phase::Told,
                 Phase::Account,
                 Phase::Giving,
+                Phase::Party,
             ],
         ) {
             self.bury(index, state);

@@ -4,6 +4,7 @@
 //! it is taken and nobody knows by whom, however a process ends. Whoever has to wait enters a record and sleeps on its
 //! semaphore; being woken is a hint to look at the word again, and a sleeper looks now and then by itself, so that a wake-up
 //! that died with a process costs time and nothing else.
+pub mod barrier;
 pub mod condition;
 pub mod doorbell;
 pub mod event;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::barrier::Broken;
 use super::spin;
 use crate::error::Result;
 use crate::process::blocking::{self, Interrupts, Outcome, Wake};
@@ -22,6 +23,15 @@ pub enum Taken {
     Recovered(End),
     /// One who held it has died with it; it stays as it is until somebody recovers it.
     Abandoned(End),
+    /// A barrier has opened, or this is the last one that it needs, who opens it.
+    Passed {
+        /// Which of the parties this is, from 0.
+        index: u32,
+        /// The barrier's round.
+        round: u32,
+    },
+    /// A barrier is broken.
+    Broken(Broken),
 }
 
 /// Something that can be waited for.
