@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 
 import { lifecycleCommand } from './lifecycle/suite.ts';
+import { lockCommand } from './lock/suite.ts';
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => process.exit(1)); // helpers are ended by the exit handlers
@@ -10,4 +11,5 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 await new Command('bench')
   .description('Benchmarks of node-multiprocessing')
   .addCommand(lifecycleCommand())
+  .addCommand(lockCommand())
   .parseAsync();

@@ -135,9 +135,11 @@ fn queue(kind: Kind, handle: f64, recover: bool) -> std::result::Result<Box<dyn 
 }
 
 fn obtain(env: Env, want: impl Want, timeout_ms: f64) -> Result<i32> {
-    let outcome = with_interrupts(env, |interrupts| {
-        wait::obtain(want, Deadline::after_ms(timeout_ms), interrupts)
-    })?;
+    let deadline = Deadline::after_ms(timeout_ms);
+    let outcome = match wait::at_once(&want, deadline) {
+        Some(outcome) => Ok(outcome),
+        None => with_interrupts(env, |interrupts| wait::obtain(want, deadline, interrupts))?,
+    };
     code_of_outcome(env, outcome)
 }
 

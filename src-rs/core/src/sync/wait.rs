@@ -49,20 +49,21 @@ pub trait Want: std::fmt::Debug {
     fn pass_on(&self);
 }
 
-/// Waits asleep until it has come to something.
-pub fn obtain(want: impl Want, deadline: Deadline, interrupts: Interrupts<'_>) -> Result<Outcome<Taken>> {
+/// What it comes to without sleeping: at once, after a short spin, or never if there is no time for that.
+pub fn at_once(want: &impl Want, deadline: Deadline) -> Option<Outcome<Taken>> {
     if let Some(taken) = want.attempt(false, Look::Noted) {
-        return Ok(Outcome::Done(taken));
+        return Some(Outcome::Done(taken));
     }
     if deadline.passed() {
         let taken = want.attempt(false, Look::System);
-        return Ok(taken.map_or(Outcome::TimedOut, Outcome::Done));
+        return Some(taken.map_or(Outcome::TimedOut, Outcome::Done));
     }
-    if spin::until(|| want.is_likely())
-        && let Some(taken) = want.attempt(false, Look::Noted)
-    {
-        return Ok(Outcome::Done(taken));
-    }
+    let taken = spin::until(|| want.is_likely()).then(|| want.attempt(false, Look::Noted));
+    taken.flatten().map(Outcome::Done)
+}
+
+/// Waits asleep until it has come to something.
+pub fn obtain(want: impl Want, deadline: Deadline, interrupts: Interrupts<'_>) -> Result<Outcome<Taken>> {
     let mut queued = Box::new(Wait::begin(want, false)?);
     let semaphore = &queued.arena().records().body(queued.record.index).semaphore;
     let outcome = blocking::wait(Wake::Posted(semaphore), deadline, interrupts, || {

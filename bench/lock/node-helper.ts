@@ -1,0 +1,164 @@
+/**
+ * The Node side of the samples: `ours` between processes, `threads` with a futex mutex on a `SharedArrayBuffer` between worker
+ * threads. See ../harness/helper.ts for the protocol.
+ */
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { Worker } from 'node:worker_threads';
+
+type Sample = (...words: string[]) => number | Promise<number>;
+interface Pair {
+  acquire(): unknown;
+  release(): unknown;
+}
+
+const [role = ''] = process.argv.slice(2);
+const nanoseconds = (since: bigint): number => Number(process.hrtime.bigint() - since);
+
+function pairs(lock: Pair, count: number): void {
+  for (let i = 0; i < count; i += 1) {
+    lock.acquire();
+    lock.release();
+  }
+}
+
+async function ours(): Promise<Record<string, Sample>> {
+  const { Barrier, Process, ...kinds } = await import('node-multiprocessing');
+  return {
+    pair(kind = '', words = '') {
+      const lock = new kinds[kind as 'Lock' | 'RLock' | 'Semaphore']();
+      const started = process.hrtime.bigint();
+      pairs(lock, Number(words));
+      return nanoseconds(started) / Number(words);
+    },
+    contended(processes = '', count = '') {
+      const lock = new kinds.Lock();
+      const gate = new Barrier(Number(processes) + 1);
+      const target = (): void => {
+        pairs(lock, 2000);
+        gate.wait();
+        pairs(lock, Number(count));
+      };
+      const children = Array.from({ length: Number(processes) }, () => new Process({ target }));
+      for (const child of children) child.start();
+      gate.wait();
+      const started = process.hrtime.bigint();
+      for (const child of children) child.join();
+      const ns = nanoseconds(started);
+      if (children.some(({ exitCode }) => exitCode !== 0)) throw new Error('a child has failed');
+      return ns / (Number(processes) * Number(count));
+    },
+    handover(words = '') {
+      const count = Number(words);
+      const [ping, pong] = [new kinds.Semaphore(0), new kinds.Semaphore(0)];
+      const child = new Process({
+        target() {
+          for (let i = 0; i < count; i += 1) {
+            ping.acquire();
+            pong.release();
+          }
+        },
+      });
+      child.start();
+      ping.release();
+      pong.acquire();
+      const started = process.hrtime.bigint();
+      for (let i = 1; i < count; i += 1) {
+        ping.release();
+        pong.acquire();
+      }
+      const ns = nanoseconds(started);
+      child.join();
+      return ns / (count - 1);
+    },
+  };
+}
+
+/** 0 free, 1 taken, 2 taken and wanted; what a worker thread of Node has today. */
+const mutex = `
+  const acquire = (word) => {
+    if (Atomics.compareExchange(word, 0, 0, 1) === 0) return;
+    while (Atomics.exchange(word, 0, 2) !== 0) Atomics.wait(word, 0, 2);
+  };
+  const release = (word) => {
+    if (Atomics.exchange(word, 0, 0) === 2) Atomics.notify(word, 0, 1);
+  };
+  const pairs = (word, count) => {
+    for (let i = 0; i < count; i += 1) {
+      acquire(word);
+      release(word);
+    }
+  };
+  const take = (semaphore) => {
+    for (;;) {
+      const value = Atomics.load(semaphore, 0);
+      if (value === 0) Atomics.wait(semaphore, 0, 0);
+      else if (Atomics.compareExchange(semaphore, 0, value, value - 1) === value) return;
+    }
+  };
+  const give = (semaphore) => {
+    Atomics.add(semaphore, 0, 1);
+    Atomics.notify(semaphore, 0, 1);
+  };
+`;
+
+/** Runs `body` in as many threads, all of them at once. */
+async function inThreads(bodies: readonly string[], words: Int32Array): Promise<number> {
+  const gate = new Int32Array(new SharedArrayBuffer(8));
+  const workers = bodies.map(
+    (body) =>
+      new Worker(
+        `const { workerData: [words, gate] } = require('node:worker_threads');
+         ${mutex}
+         pairs(new Int32Array(new SharedArrayBuffer(4)), 2000);
+         Atomics.add(gate, 0, 1);
+         Atomics.wait(gate, 1, 0);
+         ${body}`,
+        { eval: true, workerData: [words, gate] },
+      ),
+  );
+  const ends = workers.map((worker) => once(worker, 'exit'));
+  while (Atomics.load(gate, 0) < workers.length) await new Promise((resolve) => setTimeout(resolve, 1));
+  const started = process.hrtime.bigint();
+  Atomics.store(gate, 1, 1);
+  Atomics.notify(gate, 1);
+  await Promise.all(ends);
+  return nanoseconds(started);
+}
+
+function threads(): Record<string, Sample> {
+  const words = (count: number): Int32Array => new Int32Array(new SharedArrayBuffer(64 * count));
+  return {
+    pair(_, count = '') {
+      const run = new Function('word', 'count', `${mutex} pairs(word, count);`) as (w: Int32Array, n: number) => void;
+      const word = words(1);
+      const started = process.hrtime.bigint();
+      run(word, Number(count));
+      return nanoseconds(started) / Number(count);
+    },
+    async contended(number = '', count = '') {
+      const ns = await inThreads(Array<string>(Number(number)).fill(`pairs(words, ${count});`), words(1));
+      return ns / (Number(number) * Number(count));
+    },
+    async handover(words2 = '') {
+      const body = (first: string, second: string): string =>
+        `const [ping, pong] = [words.subarray(0, 1), words.subarray(16, 17)];
+         for (let i = 0; i < ${Number(words2)}; i += 1) { ${first} ${second} }`;
+      const ns = await inThreads([body('give(ping);', 'take(pong);'), body('take(ping);', 'give(pong);')], words(2));
+      return ns / Number(words2);
+    },
+  };
+}
+
+const samples = role === 'ours' ? await ours() : threads();
+console.log(JSON.stringify({ ready: true }));
+for await (const line of createInterface({ input: process.stdin })) {
+  const [name = '', ...words] = line.split(' ');
+  try {
+    const sample = samples[name];
+    if (sample === undefined) throw new Error(`an unknown request: ${line}`);
+    console.log(JSON.stringify({ ns: await sample(...words) }));
+  } catch (error) {
+    console.log(JSON.stringify({ error: String(error) }));
+  }
+}
