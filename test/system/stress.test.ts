@@ -13,3 +13,7 @@ it('children from every calling context; the parent goes on, and nothing of it h
 it('children of a busy program, from ten calling contexts, that end in every way', async () => {
   await runPassing(fixture('stress/traffic.mjs'), ['10'], { timeoutMs: 300_000 });
 }, 320_000);
+
+it('a large heap is laid out so that forks have little to copy', async () => {
+  await runPassing(fixture('stress/page-tables.mjs'));
+});

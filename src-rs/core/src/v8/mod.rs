@@ -1,9 +1,10 @@
-//! The parts of V8 and of node's platform that a forked child has to mend, found by their exported names.
+//! The parts of V8 and of node's platform that a fork has to change, found by their exported names.
 //!
 //! Names are C++ and not promised by anyone: each is looked up at run time, and a missing one is a refusal with that
 //! name, decided before any process is made.
 pub mod inspector;
 pub mod isolate;
+pub mod layout;
 pub mod platform;
 pub mod random;
 mod vtable;

@@ -41,7 +41,7 @@ impl Replacement {
     /// Puts the replacement there.
     ///
     /// # Safety
-    /// The replacement has the signature of the original, and no other thread of this process calls it meanwhile.
+    /// The replacement has the signature of the original, and threads that call it meanwhile may get the one or the other.
     pub unsafe fn install(&self) -> Result<()> {
         // SAFETY: the slot is one aligned word of memory that is private to this process.
         unsafe {
