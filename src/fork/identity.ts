@@ -126,28 +126,52 @@ export interface Stream {
   _pendingData?: unknown;
 }
 
+/** A standard stream, and what its parts are in a child. */
+export interface Renewal {
+  readonly stream: Stream;
+  readonly parts: Pick<Stream, '_writableState' | '_pendingData' | '_write' | '_writev'>;
+}
+
+/** Made in the parent and never used there, so that they are made once and not by each child. */
+const renewals = new WeakMap<Stream, Renewal>();
+
 /**
- * What the parent had buffered is the parent's to write. The child writes at once and completely, so that nothing is
- * lost however it ends.
+ * Parent: what a child writes through. What the parent had buffered is the parent's to write. The child writes at once and
+ * completely, so that nothing is lost however it ends.
  */
-export function renewStandardStreams(streams: readonly (readonly [fd: number, stream: Stream])[]): void {
-  for (const [fd, stream] of streams) {
-    const isDuplex = '_readableState' in stream;
-    stream._writableState = new stream._writableState.constructor({ decodeStrings: true }, stream, isDuplex) as never;
-    stream._pendingData = null;
-    stream._write = (chunk: Uint8Array, _: string, done: (error?: Error) => void) => {
-      try {
-        native.writeAll(fd, chunk);
-      } catch (error) {
-        done(error as Error);
-        return;
-      }
-      done();
-    };
+export function renewalOf(fd: number, stream: Stream): Renewal {
+  const existing = renewals.get(stream);
+  if (existing) return existing;
+  const write: Write = (chunk, _, done) => {
+    try {
+      native.writeAll(fd, chunk);
+    } catch (error) {
+      done(error as Error);
+      return;
+    }
+    done();
+  };
+  const state = stream._writableState;
+  const parts = {
+    _writableState: new state.constructor({ decodeStrings: true }, stream, '_readableState' in stream) as typeof state,
+    _pendingData: null,
+    _write: write,
     // Chunks that were corked go out as one, which keeps lines of several processes apart.
-    stream._writev = (chunks: { chunk: Uint8Array }[], done: (error?: Error) => void) => {
-      (stream._write as Write)(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'buffer', done);
-    };
+    _writev: (chunks: { chunk: Uint8Array }[], done: (error?: Error) => void) => {
+      write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'buffer', done);
+    },
+  };
+  const renewal = { stream, parts };
+  renewals.set(stream, renewal);
+  return renewal;
+}
+
+/** Child: see `renewalOf`. */
+export function renewStandardStreams(streams: readonly Renewal[]): void {
+  for (const { stream, parts } of streams) {
+    Object.assign(stream, parts);
+    // In use from here on: a child of this child needs one of its own.
+    renewals.delete(stream);
   }
 }
 

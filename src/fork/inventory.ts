@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module';
 
 import { runningImmediate, type Immediate } from './forget.ts';
-import { sortListeners, type Stream } from './identity.ts';
+import { renewalOf, sortListeners, type Renewal, type Stream } from './identity.ts';
 import { cascadedLoader, cryptoCaches, nodeInternals, type Internals } from './internals.ts';
 import { numberOfFork } from './workers.ts';
 
@@ -16,7 +16,7 @@ export interface Inventory {
   readonly internals: Internals;
   readonly cryptoCaches: readonly Uint8Array[];
   readonly loader: ReturnType<typeof cascadedLoader>;
-  readonly streams: readonly (readonly [fd: number, stream: Stream])[];
+  readonly streams: readonly Renewal[];
   readonly listeners: ReturnType<typeof sortListeners>;
   /** An IPC channel to the parent's parent. */
   readonly hasChannel: boolean;
@@ -83,8 +83,8 @@ export function takeInventory(): Inventory {
 }
 
 /** The streams as objects, made if need be: parent and child then share those that consoles hold. */
-function standardStreams(): [number, Stream][] {
-  const streams: [number, Stream][] = [];
+function standardStreams(): Renewal[] {
+  const streams: Renewal[] = [];
   for (const [fd, name] of [
     [1, 'stdout'],
     [2, 'stderr'],
@@ -92,7 +92,7 @@ function standardStreams(): [number, Stream][] {
     try {
       const stream = process[name] as unknown as Stream;
       // A stream that the program put there itself is the program's.
-      if (stream?.fd === fd && stream._writableState && !stream.destroyed) streams.push([fd, stream]);
+      if (stream?.fd === fd && stream._writableState && !stream.destroyed) streams.push(renewalOf(fd, stream));
     } catch {
       // A closed descriptor: nothing can be written anyway.
     }
@@ -100,8 +100,12 @@ function standardStreams(): [number, Stream][] {
   return streams;
 }
 
+let inspector: typeof import('node:inspector') | undefined;
+
 function inspectorPort(): number | undefined {
-  const { url } = require('node:inspector') as typeof import('node:inspector');
-  const port = /^ws:\/\/.*:(\d+)\//.exec(url() ?? '')?.[1];
+  // To ask `require` again costs more than all the rest.
+  inspector ??= require('node:inspector') as typeof import('node:inspector');
+  const url = inspector.url();
+  const port = url === undefined ? undefined : /^ws:\/\/.*:(\d+)\//.exec(url)?.[1];
   return port === undefined ? undefined : Number(port);
 }

@@ -10,7 +10,7 @@ import { Writable } from 'node:stream';
 
 import { installExits, onIdle, withoutEffect, type Program } from './child.ts';
 import { healImmediate } from './forget.ts';
-import { sortListeners, type Stream } from './identity.ts';
+import { renewalOf, sortListeners, type Stream } from './identity.ts';
 import type { Internals, Linked } from './internals.ts';
 import { abandonParent, becomeSelf, type World } from './world.ts';
 
@@ -28,7 +28,7 @@ const stream = new Writable({ write: noop }) as unknown as Stream;
 const timerListMap: Record<string, Linked> = {};
 const immediateQueue: { head: Linked | null; tail: Linked | null } = { head: null, tail: null };
 
-const standIn: World & { internals: { tickQueue: Internals['tickQueue'] } } = {
+const standIn: World & { streams: World['streams']; internals: { tickQueue: Internals['tickQueue'] } } = {
   process: subject as unknown as World['process'],
   native: {
     getPid: () => 0,
@@ -60,7 +60,7 @@ const standIn: World & { internals: { tickQueue: Internals['tickQueue'] } } = {
   },
   cryptoCaches: [],
   loader: undefined,
-  streams: [[-1, stream]],
+  streams: [],
   listeners: sortListeners(subject),
   hasChannel: false,
   hasCaptureCallback: false,
@@ -79,6 +79,7 @@ export function rehearse(
   runChild: (program: Program, world: World) => void,
 ): void {
   subject._exiting = false;
+  standIn.streams = [renewalOf(-1, stream)];
   standIn.internals.tickQueue = new (internals.tickQueue.constructor as new () => typeof internals.tickQueue)();
   standIn.internals.tickQueue.push(0);
   immediateQueue.head = setImmediate(noop) as unknown as Linked;
