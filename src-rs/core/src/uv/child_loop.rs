@@ -411,7 +411,8 @@ impl ChildLoop {
             // Our keep-alive handle is the one.
             Loop::active_handles(self.event_loop) <= 1 + handles
                 && Loop::active_requests(self.event_loop) <= self.lost_requests
-                && !Loop::is_closing_handles(self.event_loop)
+                // Handles of ours are closed for nobody but their memory.
+                && !Loop::is_closing_handles(self.event_loop, free)
         }
     }
 

@@ -136,6 +136,9 @@ mod field {
     pub const WATCHER_EVENTS: usize = 44;
     pub const WATCHER_FD: usize = 48;
     pub const CLOSING_HANDLES: usize = 360 + MUTEX_EXCESS;
+    /// Of any handle.
+    pub const CLOSE_CALLBACK: usize = 24;
+    pub const NEXT_CLOSING: usize = 80;
     pub const ASYNC_PENDING: usize = 120;
     /// Of timers and async handles alike: the first field after the common ones.
     pub const CALLBACK: usize = 96;
@@ -174,14 +177,24 @@ impl Loop {
         unsafe { *Self::at(this, field::ACTIVE_REQUESTS) }
     }
 
-    /// Whether handles wait for their close callback.
+    /// Whether handles wait for their close callback, other than `harmless`.
     ///
     /// # Safety
     /// See [`Self::active_handles`].
     #[must_use]
-    pub unsafe fn is_closing_handles(this: *mut Self) -> bool {
-        // SAFETY: see above.
-        unsafe { !(*Self::at::<*mut Handle>(this, field::CLOSING_HANDLES)).is_null() }
+    pub unsafe fn is_closing_handles(this: *mut Self, harmless: Callback) -> bool {
+        // SAFETY: see above; the field is the first of a list of live handles.
+        unsafe {
+            let mut handle: *mut Handle = *Self::at(this, field::CLOSING_HANDLES);
+            while !handle.is_null() {
+                let callback: Option<Callback> = *Handle::at(handle, field::CLOSE_CALLBACK);
+                if callback.is_some_and(|callback| callback as usize != harmless as usize) {
+                    return true;
+                }
+                handle = *Handle::at(handle, field::NEXT_CLOSING);
+            }
+        }
+        false
     }
 
     /// The descriptor by which files are watched, -1 while none ever was, and the tree of what is watched.
