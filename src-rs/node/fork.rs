@@ -150,6 +150,8 @@ fn fork_checked(env: Env, options: &ForkOptions<'_>) -> Result<i32> {
         condition.map_err(fail)?;
     }
     inspector::debugger();
+    // The first use registers a destructor, for which a child would touch many pages.
+    CHILD.with(|_| REBIRTH.with(|_| ()));
     let on_idle = match ON_IDLE.get() {
         Some(on_idle) => on_idle,
         None => Callback::new(env, &options.on_idle)?,

@@ -34,6 +34,7 @@ pub fn safe_fork(deadline: Deadline) -> Result<Side> {
         if child == 0 {
             inherit::restore(&opened);
             // Freeing would only touch pages that the child has no other use for.
+            threads.close();
             std::mem::forget((opened, mappings));
             return Ok(Side::Child {
                 gate,

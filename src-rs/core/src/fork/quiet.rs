@@ -8,6 +8,7 @@
 use std::ffi::CStr;
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -19,9 +20,15 @@ struct Thread {
     tid: i32,
     /// `schedstat`, kept open for the second look; `None` if the thread has ended.
     file: Option<OwnedFd>,
-    /// Its line: run time, wait time, number of times it got a CPU.
-    schedule: [u8; 64],
+    schedule: Schedule,
 }
+
+/// A line of `schedstat`: run time, wait time, number of times the thread got a CPU.
+type Schedule = [u8; 64];
+
+/// The threads that were found asleep at the last fork, and their counters then. A thread whose counters are still the
+/// same has slept ever since: its state, which takes longest to ask for, is known.
+static RESTED: Mutex<Vec<(i32, Schedule)>> = Mutex::new(Vec::new());
 
 /// All threads but the caller's, as a first look found them.
 #[derive(Debug)]
@@ -35,8 +42,8 @@ pub struct Threads {
 pub fn wait(me: i32, deadline: Deadline) -> Result<Threads> {
     let mut pause = Duration::from_micros(50);
     loop {
-        let tasks = open_tasks(me)?;
-        let seen = look(&tasks, me)?;
+        let (tasks, ids) = open_tasks(me)?;
+        let seen = look(&tasks, me, &ids)?;
         let threads = Threads { me, tasks, seen };
         let Some((tid, state)) = threads.busy()? else {
             return Ok(threads);
@@ -53,12 +60,13 @@ pub fn wait(me: i32, deadline: Deadline) -> Result<Threads> {
     }
 }
 
-/// The directory of this process's threads, if `/proc` is of this process's namespace.
-fn open_tasks(me: i32) -> Result<OwnedFd> {
+/// The directory of this process's threads and their ids, if `/proc` is of this process's namespace.
+fn open_tasks(me: i32) -> Result<(OwnedFd, Vec<i32>)> {
     let missing = Error::NoProc("/proc/self/task");
     let tasks = proc_fs::open(None, c"/proc/self/task", libc::O_DIRECTORY)?.ok_or(missing.clone())?;
-    if thread_ids(&tasks)?.contains(&me) {
-        Ok(tasks)
+    let ids = thread_ids(&tasks)?;
+    if ids.contains(&me) {
+        Ok((tasks, ids))
     } else {
         Err(missing)
     }
@@ -72,7 +80,24 @@ impl Threads {
         if !others.eq(self.seen.iter().map(|thread| thread.tid)) {
             return Ok(false);
         }
-        Ok(self.seen.iter().all(Thread::has_rested))
+        let rested = self.seen.iter().all(Thread::has_rested);
+        if rested {
+            let seen = self.seen.iter().map(|thread| (thread.tid, thread.schedule));
+            let mut last = RESTED.lock().unwrap_or_else(PoisonError::into_inner);
+            last.clear();
+            last.extend(seen);
+        }
+        Ok(rested)
+    }
+
+    /// Child: closes the descriptors and leaves the memory as it is.
+    pub fn close(self) {
+        let Self { tasks, mut seen, .. } = self;
+        drop(tasks);
+        for thread in &mut seen {
+            drop(thread.file.take());
+        }
+        std::mem::forget(seen);
     }
 
     /// The error for threads that sleep at each look and yet keep waking, starting or ending in between.
@@ -90,7 +115,11 @@ impl Threads {
 
     /// A thread that does not sleep.
     fn busy(&self) -> Result<Option<(i32, &'static str)>> {
+        let rested = RESTED.lock().unwrap_or_else(PoisonError::into_inner);
         for thread in &self.seen {
+            if rested.contains(&(thread.tid, thread.schedule)) {
+                continue;
+            }
             let mut line = [0; 512];
             let line = read(&self.tasks, thread.tid, "stat", &mut line)?;
             // The name may hold anything, parentheses too: the state follows the last one.
@@ -129,12 +158,9 @@ impl Thread {
     }
 }
 
-fn look(tasks: &OwnedFd, me: i32) -> Result<Vec<Thread>> {
+fn look(tasks: &OwnedFd, me: i32, ids: &[i32]) -> Result<Vec<Thread>> {
     let mut threads = Vec::with_capacity(16);
-    for tid in thread_ids(tasks)? {
-        if tid == me {
-            continue;
-        }
+    for &tid in ids.iter().filter(|&&tid| tid != me) {
         let file = open(tasks, tid, "schedstat")?;
         let schedule = file.as_ref().map_or([0; 64], schedule);
         threads.push(Thread { tid, file, schedule });
@@ -143,7 +169,7 @@ fn look(tasks: &OwnedFd, me: i32) -> Result<Vec<Thread>> {
 }
 
 /// The line of an open `schedstat`, as it is now; zeros once the thread has ended.
-fn schedule(file: &OwnedFd) -> [u8; 64] {
+fn schedule(file: &OwnedFd) -> Schedule {
     let mut line = [0; 64];
     // SAFETY: `line` is writable for its whole length.
     unsafe { libc::pread(file.as_raw_fd(), line.as_mut_ptr().cast(), line.len(), 0) };
@@ -154,7 +180,7 @@ fn schedule(file: &OwnedFd) -> [u8; 64] {
 pub fn check() -> Result<()> {
     // SAFETY: gettid has no precondition.
     let me = unsafe { libc::syscall(libc::SYS_gettid) } as i32;
-    let tasks = open_tasks(me)?;
+    let (tasks, _) = open_tasks(me)?;
     let mine = open(&tasks, me, "schedstat")?.map(|file| schedule(&file));
     // A kernel that does not count gives zeros: threads would seem to rest for ever.
     if mine.is_some_and(|line| line.starts_with(b"0 0 0")) {
@@ -234,6 +260,9 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Arc, mpsc};
 
+    /// Each test has a thread that must be the only busy one.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
     fn me() -> i32 {
         // SAFETY: gettid has no precondition.
         unsafe { libc::syscall(libc::SYS_gettid) as i32 }
@@ -241,6 +270,7 @@ mod tests {
 
     #[test]
     fn a_running_thread_is_named_and_a_sleeping_one_is_not_in_the_way() {
+        let _alone = ONE_AT_A_TIME.lock().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let (start, started) = mpsc::channel();
         let spinner = std::thread::Builder::new()
@@ -263,5 +293,38 @@ mod tests {
             matches!(&error, Error::ThreadBusy { name, .. } if name == "spinner"),
             "{error:?}"
         );
+    }
+
+    #[test]
+    fn a_thread_that_was_asleep_is_looked_at_again_once_it_has_run() {
+        let _alone = ONE_AT_A_TIME.lock().unwrap();
+        let runs = Arc::new(AtomicBool::new(false));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (start, started) = mpsc::channel();
+        let spinner = std::thread::spawn({
+            let (runs, stop) = (Arc::clone(&runs), Arc::clone(&stop));
+            move || {
+                started.recv().unwrap();
+                runs.store(true, Ordering::Relaxed);
+                while !stop.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            }
+        });
+        // Other tests have threads of their own: the look may have to be repeated.
+        while !wait(me(), Deadline::after_ms(10_000.0))
+            .unwrap()
+            .still_quiet()
+            .unwrap()
+        {}
+        assert!(!RESTED.lock().unwrap().is_empty());
+        start.send(()).unwrap();
+        while !runs.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        let result = wait(me(), Deadline::after_ms(30.0));
+        stop.store(true, Ordering::Relaxed);
+        spinner.join().unwrap();
+        assert!(matches!(result, Err(Error::ThreadBusy { .. })), "{result:?}");
     }
 }

@@ -54,7 +54,7 @@ impl Debugger {
     pub unsafe fn leave(&self) {
         // Where the table cannot be changed, the child is as one without this: it stops at breakpoints that it meets.
         // SAFETY: `go_on` has the signature of `runMessageLoopOnPause`, and this child has no other thread yet.
-        let _ = self.wait.as_ref().map(|wait| unsafe { wait.install() });
+        let _ = unsafe { Replacement::install(self.wait.as_slice()) };
         if let (Some(set_delegate), Some(current)) = (self.set_delegate, self.current) {
             // SAFETY: this is the thread of the isolate; no delegate is what it has when no debugger is attached.
             unsafe { set_delegate(current(), std::ptr::null_mut()) };

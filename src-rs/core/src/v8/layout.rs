@@ -87,11 +87,8 @@ pub fn keep_heap_together() -> Result<()> {
     LAYOUT
         .set(layout)
         .map_err(|_| Error::Unsupported("the heap is kept together already"))?;
-    for replacement in &replacements {
-        // SAFETY: both have the signatures of what they replace and can be called by any thread.
-        unsafe { replacement.install()? };
-    }
-    Ok(())
+    // SAFETY: both have the signatures of what they replace and can be called by any thread.
+    unsafe { Replacement::install(&replacements) }
 }
 
 impl Layout {

@@ -79,11 +79,8 @@ pub fn revive(drained: fn()) -> Result<()> {
     DRAINED.store(drained as *mut libc::c_void, Ordering::Relaxed);
     // The parent's pool, if any, is left to leak: its lock and its threads belong to another process.
     WORKERS.store(std::ptr::null_mut(), Ordering::Release);
-    for post in &platform.posts {
-        // SAFETY: the signatures are those of the names that were found; no other thread exists yet in this child.
-        unsafe { post.install()? };
-    }
-    Ok(())
+    // SAFETY: the signatures are those of the names that were found; no other thread exists yet in this child.
+    unsafe { Replacement::install(&platform.posts) }
 }
 
 /// Background tasks of this child that are not finished.

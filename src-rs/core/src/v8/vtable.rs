@@ -38,23 +38,30 @@ impl Replacement {
         Err(Error::MissingSymbol("an entry of a table of virtual functions"))
     }
 
-    /// Puts the replacement there.
+    /// Puts the replacements there.
     ///
     /// # Safety
-    /// The replacement has the signature of the original, and threads that call it meanwhile may get the one or the other.
-    pub unsafe fn install(&self) -> Result<()> {
-        // SAFETY: the slot is one aligned word of memory that is private to this process.
-        unsafe {
-            if *self.slot == self.function {
-                return Ok(());
+    /// Each has the signature of its original, and threads that call it meanwhile may get the one or the other.
+    pub unsafe fn install(all: &[Self]) -> Result<()> {
+        // SAFETY: sysconf has no precondition.
+        let page_size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
+        let page_of = |one: &Self| one.slot as usize & !(page_size - 1);
+        for together in all.chunk_by(|one, other| page_of(one) == page_of(other)) {
+            // SAFETY: the slots are aligned words of memory that is private to this process.
+            if together.iter().all(|one| unsafe { *one.slot == one.function }) {
+                continue;
             }
-            let page_size = libc::sysconf(libc::_SC_PAGESIZE) as usize;
-            let page = (self.slot as usize & !(page_size - 1)) as *mut libc::c_void;
-            if libc::mprotect(page, page_size, libc::PROT_READ | libc::PROT_WRITE) != 0 {
-                return Err(Error::last("mprotect"));
+            let page = page_of(&together[0]) as *mut libc::c_void;
+            // SAFETY: the page is of the node binary's read-only data, and is that again in the end.
+            unsafe {
+                if libc::mprotect(page, page_size, libc::PROT_READ | libc::PROT_WRITE) != 0 {
+                    return Err(Error::last("mprotect"));
+                }
+                for one in together {
+                    one.slot.write_volatile(one.function);
+                }
+                libc::mprotect(page, page_size, libc::PROT_READ);
             }
-            self.slot.write_volatile(self.function);
-            libc::mprotect(page, page_size, libc::PROT_READ);
         }
         Ok(())
     }
