@@ -42,6 +42,9 @@ pub struct Threads {
 pub fn wait(me: i32, deadline: Deadline) -> Result<Threads> {
     let mut pause = Duration::from_micros(50);
     loop {
+        // A thread that was just woken may be queued behind this one and look as if it slept on, until it runs during the
+        // fork and makes the copy worthless.
+        std::thread::yield_now();
         let (tasks, ids) = open_tasks(me)?;
         let seen = look(&tasks, me, &ids)?;
         let threads = Threads { me, tasks, seen };
