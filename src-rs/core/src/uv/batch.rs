@@ -38,6 +38,8 @@ pub unsafe fn forget(event_loop: *mut Loop) {
         let [next, previous] = unsafe { std::ptr::read_volatile(head as *const [usize; 2]) };
         if may_be_links(next, head)
             && may_be_links(previous, head)
+            // What nearly all others fail at; each look at an address costs a system call.
+            && words::<2>(next).is_some_and(|[_, back]| back == head)
             && (is_ring(head, next, previous, is_request) || is_ring(head, next, previous, is_watcher))
         {
             // SAFETY: the two words were recognised as the head of such a list, a live variable of libuv's.
