@@ -10,10 +10,10 @@ export function race(
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    // The longest that a Node timer can wait.
-    const timer = timeoutMs <= 0x7fffffff ? setTimeout(settle, timeoutMs, () => resolve(false)) : undefined;
     const onAbort = (): void => settle(() => reject(signal?.reason as Error));
     const unsubscribe = subscribe(() => settle(() => resolve(true)));
+    // The longest that a Node timer can wait.
+    const timer = timeoutMs <= 0x7fffffff ? setTimeout(settle, timeoutMs, () => resolve(false)) : undefined;
     signal?.addEventListener('abort', onAbort, { once: true });
     function settle(how: () => void): void {
       clearTimeout(timer);

@@ -1,6 +1,6 @@
 //! The memory itself: one [`Segment`] per process that creates something shared, inherited by its descendants.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -75,8 +75,8 @@ struct Stock {
     heap: Heap,
     /// Of each block: the last member that had a seat when it was made. Later ones may have inherited it.
     made_before: HashMap<u64, MemberId>,
-    /// Blocks that this process has done with, but perhaps not each of its descendants.
-    pending: Vec<u64>,
+    /// Blocks that this process has done with, but perhaps not each of its descendants, by that member.
+    pending: BTreeSet<(MemberId, u64)>,
 }
 
 /// One arena, as this process sees it.
@@ -129,7 +129,7 @@ pub fn own() -> Result<&'static Arena> {
     let stock = Stock {
         heap: Heap::new(HEAP_AT as u64..segment.size()),
         made_before: HashMap::new(),
-        pending: Vec::new(),
+        pending: BTreeSet::new(),
     };
     let arena: &'static Arena = Box::leak(Box::new(Arena {
         index: arenas.len() as u32,
@@ -238,23 +238,14 @@ impl Arena {
 
     /// Frees what no living process can refer to any more.
     fn sweep(&self, stock: &mut Stock) {
-        if stock.pending.is_empty() {
+        let Some(&(oldest, _)) = stock.pending.first() else {
             return;
-        }
-        let oldest = stock
-            .pending
-            .iter()
-            .filter_map(|offset| stock.made_before.get(offset));
-        let Some(&oldest) = oldest.min() else { return };
+        };
         let heir = self
             .members()
             .youngest_alive_after(oldest, self.me())
             .unwrap_or(0);
-        for offset in std::mem::take(&mut stock.pending) {
-            if stock.made_before.get(&offset).is_some_and(|&made| made < heir) {
-                stock.pending.push(offset);
-                continue;
-            }
+        for (_, offset) in stock.pending.split_off(&(heir, 0)) {
             stock.made_before.remove(&offset);
             self.records().forget(offset);
             if let Some(block) = stock.heap.size_of(offset).map(|size| offset..offset + size) {
@@ -295,8 +286,8 @@ pub fn free(place: Place) {
     }
     let Ok(arena) = of(place) else { return };
     let mut stock = locked(&arena.stock);
-    if stock.made_before.contains_key(&place.offset) && !stock.pending.contains(&place.offset) {
-        stock.pending.push(place.offset);
+    if let Some(&made) = stock.made_before.get(&place.offset) {
+        stock.pending.insert((made, place.offset));
         arena.sweep(&mut stock);
     }
 }
