@@ -14,6 +14,7 @@ import {
   parentProcess,
   type ProcessOptions,
 } from './process.ts';
+import { RawArray, SharedArray } from './shared-array.ts';
 import {
   availableMethods,
   boundMethod,
@@ -25,6 +26,12 @@ import {
   type StartMethod,
   type StartMethodName,
 } from './start-methods.ts';
+import { Barrier } from './synchronize/barrier.ts';
+import { Condition } from './synchronize/condition.ts';
+import { Event } from './synchronize/event.ts';
+import { Lock, RLock } from './synchronize/lock.ts';
+import { BoundedSemaphore, Semaphore } from './synchronize/semaphore.ts';
+import { RawValue, Value } from './value.ts';
 
 /** Class names of contexts and their processes begin with these, as Python's. */
 const prefixes = { fork: 'Fork', forkserver: 'ForkServer', spawn: 'Spawn' } as const;
@@ -53,6 +60,28 @@ export class Context implements Bound {
   readonly logToStderr = logToStderr;
   /** As `parentProcess` of the package. */
   readonly parentProcess = parentProcess;
+  /** As `Lock` of the package. So all that processes share: it does not depend on how they are started. */
+  readonly Lock = Lock;
+  /** As `RLock` of the package. */
+  readonly RLock = RLock;
+  /** As `Semaphore` of the package. */
+  readonly Semaphore = Semaphore;
+  /** As `BoundedSemaphore` of the package. */
+  readonly BoundedSemaphore = BoundedSemaphore;
+  /** As `Condition` of the package. */
+  readonly Condition = Condition;
+  /** As `Event` of the package. */
+  readonly Event = Event;
+  /** As `Barrier` of the package. */
+  readonly Barrier = Barrier;
+  /** As `Value` of the package. */
+  readonly Value = Value;
+  /** As `RawValue` of the package. */
+  readonly RawValue = RawValue;
+  /** As `SharedArray` of the package (Python: `Array`). */
+  readonly SharedArray = SharedArray;
+  /** As `RawArray` of the package. */
+  readonly RawArray = RawArray;
   /** As `ProcessError` of the package. */
   readonly ProcessError = ProcessError;
 

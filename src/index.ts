@@ -62,6 +62,9 @@ export {
   parentProcess,
   type ProcessOptions,
 } from './process.ts';
+export type { AnyLock, LockOption, Synchronized } from './shared/locking.ts';
+export type { Assignable, Type, TypeCode, TypeName, ValueOf } from './shared/types.ts';
+export { RawArray, SharedArray, type Text } from './shared-array.ts';
 export type { StartMethodName } from './start-methods.ts';
 export { AbandonedLockError, type OnAbandoned } from './synchronize/abandoned.ts';
 export type { LockOptions } from './synchronize/acquirable.ts';
@@ -70,3 +73,4 @@ export { Condition } from './synchronize/condition.ts';
 export { Event } from './synchronize/event.ts';
 export { Lock, RLock } from './synchronize/lock.ts';
 export { BoundedSemaphore, Semaphore } from './synchronize/semaphore.ts';
+export { RawValue, Value } from './value.ts';
