@@ -1,4 +1,5 @@
 /** Waiting for one of: an event, a timeout, an abort. */
+import { setMaxListeners } from 'node:events';
 
 /**
  * Resolves with true when `subscribe`'s callback is called, with false after `timeoutMs`, and rejects with the signal's
@@ -14,7 +15,11 @@ export function race(
     const unsubscribe = subscribe(() => settle(() => resolve(true)));
     // The longest that a Node timer can wait.
     const timer = timeoutMs <= 0x7fffffff ? setTimeout(settle, timeoutMs, () => resolve(false)) : undefined;
-    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal) {
+      // Any number of waits may share a signal. Each takes its listener away when it ends: nothing leaks.
+      setMaxListeners(0, signal);
+      signal.addEventListener('abort', onAbort, { once: true });
+    }
     function settle(how: () => void): void {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);

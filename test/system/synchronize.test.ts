@@ -4,6 +4,8 @@ import { describe, it } from 'vitest';
 import { TEST_TIMEOUT_MS, WATCHDOG_MS, fixture, runPassing, type RunOptions } from '../helpers/run.ts';
 
 const program = fixture('synchronize/locks.mjs');
+/** Recoveries are announced in warnings, and standard error has to stay empty. */
+const quiet = { nodeArgs: ['--no-warnings'] };
 const long = { timeoutMs: 3 * WATCHDOG_MS };
 /** Rounds with a process killed in each; more by environment. */
 const rounds = process.env['MP_LOCK_ROUNDS'] ?? '20';
@@ -14,9 +16,10 @@ const tests: Record<string, [title: string, options?: RunOptions, ...args: strin
   recursive: ['MP048 MP049 an RLock counts, belongs to a process and is not inherited by a child'],
   printed: ['MP047 printable forms'],
   semaphores: ['MP053 MP054 Semaphore and BoundedSemaphore count; a non-blocking acquire ignores the timeout'],
-  permits: ['permits of dead processes are missed, and come back by recover()'],
+  permits: ['permits of dead processes are missed, and come back by recover()', quiet],
   abandoned: [
     'a lock whose holder was killed throws until recover(), blocking and not, or is taken over with a warning',
+    quiet,
   ],
   victims: ['four processes count under a Lock while one of them is killed', long, rounds],
   victimsOfSemaphore: ['the same with a Semaphore', long, rounds],
@@ -24,7 +27,7 @@ const tests: Record<string, [title: string, options?: RunOptions, ...args: strin
   events: ['MP062 an event is waited for, set by a child, and not missed when cleared at once'],
   conditions: ['MP056 MP057 MP061 conditions: timeouts, notify(n), notifyAll, with three processes and three tasks'],
   waitFor: ['MP059 MP060 waitFor waits for a predicate over several notifies, with one timeout in all'],
-  ghosts: ['notify passes over sleepers that were killed'],
+  ghosts: ['notify passes over sleepers that were killed', quiet],
   asynchronous: ['1,000 asynchronous waits, in order, with one thread, aborted and timed out'],
   interrupted: ['Ctrl-C ends each blocking wait'],
   workers: ['a worker thread cannot make a lock'],
