@@ -159,25 +159,33 @@ impl<'a> Records<'a> {
 
     /// Takes a free record, or one whose owner has ended.
     pub fn claim(&self, me: MemberId, object: u64) -> Result<Record> {
-        let used = self.used();
-        let free = (0..used).find_map(|index| self.try_claim(me, index, |state| state.is(Phase::Free)));
-        let claimed = free.or_else(|| {
-            let index = self.used.fetch_add(1, SeqCst) as usize;
-            if index < self.heads.len() {
-                return self.try_claim(me, index, |state| state.is(Phase::Free));
+        let record = loop {
+            let free =
+                (0..self.used()).find_map(|index| self.try_claim(me, index, |state| state.is(Phase::Free)));
+            if let Some(record) = free.or_else(|| self.claim_from_dead(me)) {
+                break record;
             }
-            self.used.store(self.heads.len() as u32, SeqCst);
-            // An account or a party means something after its owner's end; a wait does not.
-            (0..self.heads.len()).find_map(|index| {
-                self.try_claim(me, index, |state| {
-                    (state.is(Phase::Claimed) || state.is(Phase::Waiting))
-                        && self.members.has_ended(state.owner(), Look::System)
-                })
-            })
-        });
-        let record = claimed.ok_or(Error::Exhausted("waits in one program"))?;
+            // Another process may be faster in taking what is added here: then everything is looked at again.
+            if self.used.fetch_add(1, SeqCst) as usize >= self.heads.len() {
+                self.used.store(self.heads.len() as u32, SeqCst);
+                return Err(Error::Exhausted("waits in one program"));
+            }
+        };
         self.heads[record.index].object.store(object, SeqCst);
         Ok(record)
+    }
+
+    /// Once the table is full. An account or a party means something after its owner's end; a wait does not.
+    fn claim_from_dead(&self, me: MemberId) -> Option<Record> {
+        if self.used() < self.heads.len() {
+            return None;
+        }
+        (0..self.heads.len()).find_map(|index| {
+            self.try_claim(me, index, |state| {
+                (state.is(Phase::Claimed) || state.is(Phase::Waiting))
+                    && self.members.has_ended(state.owner(), Look::System)
+            })
+        })
     }
 
     fn try_claim(&self, me: MemberId, index: usize, wanted: impl Fn(State) -> bool) -> Option<Record> {
@@ -307,5 +315,58 @@ impl<'a> Records<'a> {
     #[must_use]
     pub fn anybody_waits(&self, object: u64) -> bool {
         self.of(object, &[Phase::Waiting]).next().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::members::Member;
+
+    #[test]
+    fn records_are_claimed_once_however_many_want_them() {
+        // SAFETY: heads, bodies and seats are valid as all zeros: that is how they lie in fresh shared memory.
+        let zeroed = || unsafe { std::mem::zeroed::<(Head, Body, Member)>() };
+        let (mut heads, mut bodies, mut seats) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..64 {
+            let (head, body, seat) = zeroed();
+            heads.push(head);
+            bodies.push(body);
+            seats.push(seat);
+        }
+        let (used, last) = (AtomicU32::new(0), AtomicU32::new(0));
+        let records = Records {
+            heads: &heads,
+            bodies: &bodies,
+            used: &used,
+            members: Members {
+                seats: &seats,
+                last: &last,
+            },
+        };
+        let me = records.members.reserve().unwrap();
+        for _ in 0..200 {
+            used.store(0, SeqCst);
+            let claimed: Vec<Record> = std::thread::scope(|scope| {
+                let claim = || {
+                    (0..16)
+                        .map(|_| records.claim(me, 4096).unwrap())
+                        .collect::<Vec<_>>()
+                };
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(claim)).collect();
+                threads
+                    .into_iter()
+                    .flat_map(|thread| thread.join().unwrap())
+                    .collect()
+            });
+            assert_eq!(used.load(SeqCst), 64);
+            assert!(records.claim(me, 4096).is_err());
+            let mut places: Vec<_> = claimed.iter().map(|record| record.index).collect();
+            places.sort_unstable();
+            assert_eq!(places, (0..64).collect::<Vec<_>>());
+            for record in &claimed {
+                records.release(record);
+            }
+        }
     }
 }
