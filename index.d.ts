@@ -11,6 +11,9 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 /** Zero-filled memory that children forked from now on share. */
 export declare function allocateShared(size: number, align: number): SharedBlock
 
+/** Finds the block of that name. */
+export declare function attachSharedMemory(name: string): object
+
 /** Begins to wait; the function given to `watchWaits` tells of the end. */
 export declare function awaitShared(kind: Kind, handle: number, recover: boolean): number
 
@@ -55,6 +58,9 @@ export declare function cancelWait(id: number): boolean
 /** A descriptor that is readable once child `pid` has ended. The caller closes it. */
 export declare function childSentinel(pid: number): number
 
+/** Closes a block and empties its buffer and all views of that. */
+export declare function closeSharedMemory(block: object, buffer: ArrayBuffer): void
+
 /** One condition of a safe fork and whether this system meets it. */
 export interface Condition {
   /** Short name. */
@@ -76,6 +82,9 @@ export declare function conditionSleep(timeoutMs: number): number
 
 /** CPUs of the machine that are online. */
 export declare function cpuCount(): number
+
+/** Makes a block. An anonymous one needs a generated name, `nmp_<pid>_<16 hexadecimal digits>`. */
+export declare function createSharedMemory(name: string, size: number, anonymous: boolean): object
 
 /** Ends daemons and waits for the others, as a process does at its end. */
 export declare function endChildren(): void
@@ -230,6 +239,9 @@ export declare function openExitWatch(pid: number): number
 /** The end of child `pid`; null while it runs. */
 export declare function pollChild(pid: number): Ended | null
 
+/** Somebody may learn the block's name: it outlives its object. */
+export declare function publishSharedMemory(block: object): void
+
 /** How a wait for a descriptor ended. */
 export interface Readable {
   /** Whether it is readable. */
@@ -299,6 +311,18 @@ export interface SharedBlock {
   buffer: ArrayBuffer
 }
 
+/** The memory of an open block; to be asked for once. */
+export declare function sharedMemoryBuffer(block: object): ArrayBuffer
+
+/** What tells a block from another one that has its name later. */
+export declare function sharedMemoryIdentity(block: object): string
+
+/** That of the block which has the name now, if there is one. */
+export declare function sharedMemoryIdentityOf(name: string): string | null
+
+/** How many bytes an open block has. */
+export declare function sharedMemorySize(block: object): number
+
 /** Counts the blocks that this process has allocated. */
 export declare function sharedStock(): SharedStock
 
@@ -344,6 +368,9 @@ export interface StatusFacts {
 
 /** Child: signals are delivered from here on. */
 export declare function unblockSignals(): void
+
+/** Removes a block's name. */
+export declare function unlinkSharedMemory(block: object): void
 
 /** Child: lets go of the parent's handles that `fork` left referenced. */
 export declare function unreferenceAll(handedOver: Array<number>): void

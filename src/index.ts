@@ -62,9 +62,12 @@ export {
   parentProcess,
   type ProcessOptions,
 } from './process.ts';
+export { ShareableList, type ShareableListOptions } from './shareable-list.ts';
+export type { ShareableValue } from './shared/list-format.ts';
 export type { AnyLock, LockOption, Synchronized } from './shared/locking.ts';
 export type { Assignable, Type, TypeCode, TypeName, ValueOf } from './shared/types.ts';
 export { RawArray, SharedArray, type Text } from './shared-array.ts';
+export { SharedMemory, type SharedMemoryDescriptor, type SharedMemoryOptions } from './shared-memory.ts';
 export type { StartMethodName } from './start-methods.ts';
 export { AbandonedLockError, type OnAbandoned } from './synchronize/abandoned.ts';
 export type { LockOptions } from './synchronize/acquirable.ts';

@@ -4,6 +4,7 @@ mod children;
 mod error;
 mod fork;
 mod shared;
+mod shared_memory;
 mod stdio;
 mod sync;
 mod wait;

@@ -10,6 +10,7 @@ pub mod proc_fs;
 pub mod process_state;
 pub mod segment;
 pub mod semaphore;
+pub mod shared_memory;
 pub mod signal;
 #[cfg(target_os = "linux")]
 pub mod stub;

@@ -107,7 +107,7 @@ fn map(file: BorrowedFd<'_>, size: u64) -> Result<NonNull<u8>> {
 }
 
 /// Making a file longer than this would end the process with SIGXFSZ.
-fn file_size_limit() -> u64 {
+pub(crate) fn file_size_limit() -> u64 {
     // SAFETY: an all-zero rlimit is a valid value for the kernel to overwrite.
     let mut limit: libc::rlimit = unsafe { std::mem::zeroed() };
     // SAFETY: `limit` is valid for the call to fill.
