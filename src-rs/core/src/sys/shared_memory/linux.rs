@@ -40,11 +40,14 @@ pub fn cannot_shrink(file: &File) -> bool {
 /// The memfd of that name that is acceptable, opened by way of whichever process of this user has it open.
 pub fn find_anonymous(name: &CStr, creator: i32, accept: impl Fn(&File) -> bool) -> Option<File> {
     let target = format!("/memfd:{} (deleted)", name.to_str().ok()?);
-    let near = [std::process::id() as i32, creator];
+    let own = std::process::id() as i32;
     let others = read_dir("/proc").into_iter().flatten().flatten();
     let others = others.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let others = others.filter(|&pid| pid != own && pid != creator);
+    let near = [Some(own), (creator != own).then_some(creator)];
     near.into_iter()
-        .chain(others.filter(|pid| !near.contains(pid)))
+        .flatten()
+        .chain(others)
         .find_map(|pid| find_in(pid, &target, &accept))
 }
 
