@@ -1,5 +1,5 @@
 /**
- * How CPython lays out a `ShareableList`, so that lists can be shared with Python. All integers are little-endian.
+ * How CPython (3.10 and newer) lays out a `ShareableList`, so that lists can be shared with Python. All integers are little-endian.
  *
  * - the number of elements n, 8 bytes
  * - n + 1 offsets of slots, counted from the end of these offsets, 8 bytes each; the last one is where the slots end
