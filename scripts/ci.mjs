@@ -32,7 +32,10 @@ await runProgram(async () => {
   for (const { line, counts } of results) {
     for (const failure of counts.failures ?? []) console.log(`\n--- ${line}\n${failure.slice(0, FAILURE_LENGTH)}`);
   }
-  for (const { line, counts } of results) console.log(`${counts.failed > 0 ? 'FAILED' : 'ok    '} ${line}`);
+  for (const { line, counts } of results) {
+    console.log(`${counts.failed > 0 ? 'FAILED' : 'ok    '} ${line}`);
+    for (const failure of counts.failures ?? []) console.log(`       ${failure.split('\n', 1)[0]}`);
+  }
   const total = sum(results.map(({ counts }) => counts));
   console.log(`\n${summaryLine(total)}`);
   process.exitCode = total.failed > 0 ? 1 : 0;
