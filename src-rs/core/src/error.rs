@@ -38,6 +38,12 @@ pub enum Error {
     /// A table in shared memory is full.
     #[error("too many {0}")]
     Exhausted(&'static str),
+    /// What has arrived is no message.
+    #[error("{0} has arrived")]
+    Corrupt(&'static str),
+    /// Part of a message has arrived whose beginning somebody else has received.
+    #[error("part of a message has arrived whose beginning another reader has taken")]
+    Torn,
     /// The new process could not set itself up.
     #[error("the child's event loop could not be made: {0}")]
     ChildSetup(Errno),
@@ -66,6 +72,7 @@ impl Error {
             Self::NoProc(_) => "ERR_MP_FORK_NO_PROC".into(),
             Self::MissingSymbol(_) => "ERR_MP_FORK_MISSING_SYMBOL".into(),
             Self::Unsupported(_) => "ERR_MP_FORK_UNSUPPORTED".into(),
+            Self::Corrupt(_) | Self::Torn => "ERR_MP_CORRUPT".into(),
             Self::Exhausted(_) => "ERR_MP_EXHAUSTED".into(),
         }
     }

@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 use super::reaper::Aside;
 use crate::error::Result;
 use crate::sys::clock::Deadline;
-use crate::sys::fd::{Readiness, wait_any_readable};
+use crate::sys::fd::{Readiness, Wanted, wait_any, wait_any_readable};
 use crate::sys::semaphore::{Semaphore, Woken};
 
 /// How a wait ended.
@@ -55,6 +55,8 @@ const LONGEST_SLEEP_OF_PARENT_MS: f64 = 50.0;
 pub enum Wake<'a> {
     /// This descriptor, or the end of a child of ours other than the one waited for; that one is left to `done`.
     Readable(Option<BorrowedFd<'a>>, Option<i32>),
+    /// Any of these descriptors, or the end of a child of ours.
+    Any(&'a [Wanted<'a>]),
     /// A post of this semaphore. What is waited for is looked at now and then even without one, since a process that is
     /// killed posts nothing.
     Posted(&'a Semaphore),
@@ -91,6 +93,13 @@ pub fn wait<T>(
                 let fds: Vec<_> = fd.into_iter().chain(watched).collect();
                 let readiness = wait_any_readable(&fds, turn)?;
                 aside.reap(child);
+                readiness
+            }
+            Wake::Any(wanted) => {
+                let watched = Aside::watched().map(Wanted::Read);
+                let all: Vec<_> = wanted.iter().copied().chain(watched).collect();
+                let readiness = wait_any(&all, turn)?;
+                aside.reap(None);
                 readiness
             }
             Wake::Posted(semaphore) => {

@@ -4,11 +4,11 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// Rounds, each of some nanoseconds.
+/// Rounds for a look at a word, each of some nanoseconds.
 const MOST: u32 = 2_000;
 const FEWEST: u32 = 32;
 
-static ROUNDS: AtomicU32 = AtomicU32::new(MOST / 4);
+static LOOKS: Spin = Spin::new(FEWEST, MOST);
 
 /// Whether anybody else can run while this thread spins.
 fn has_company() -> bool {
@@ -16,19 +16,46 @@ fn has_company() -> bool {
     *SEVERAL.get_or_init(|| std::thread::available_parallelism().is_ok_and(|count| count.get() > 1))
 }
 
-/// Spins until `done`, for as long as that has been worth it lately. The result of `done`.
-pub fn until(done: impl Fn() -> bool) -> bool {
-    if !has_company() {
-        return done();
-    }
-    let rounds = ROUNDS.load(Relaxed);
-    for _ in 0..rounds {
-        if done() {
-            ROUNDS.store((rounds + rounds / 4 + 1).min(MOST), Relaxed);
-            return true;
+/// How long spinning for one kind of thing has been worth it lately.
+#[derive(Debug)]
+pub struct Spin {
+    fewest: u32,
+    most: u32,
+    rounds: AtomicU32,
+}
+
+impl Spin {
+    /// Between `fewest` and `most` rounds.
+    #[must_use]
+    pub const fn new(fewest: u32, most: u32) -> Self {
+        Self {
+            fewest,
+            most,
+            rounds: AtomicU32::new(most / 4),
         }
-        std::hint::spin_loop();
     }
-    ROUNDS.store((rounds - rounds / 8).max(FEWEST), Relaxed);
-    false
+
+    /// Spins until `done`, for as long as that has been worth it lately. The result of `done`.
+    pub fn until(&self, mut done: impl FnMut() -> bool) -> bool {
+        if !has_company() {
+            return done();
+        }
+        let rounds = self.rounds.load(Relaxed);
+        for _ in 0..rounds {
+            if done() {
+                self.rounds
+                    .store((rounds + rounds / 4 + 1).min(self.most), Relaxed);
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        self.rounds
+            .store((rounds - rounds / 8).max(self.fewest), Relaxed);
+        false
+    }
+}
+
+/// Spins for what a look at a word tells.
+pub fn until(done: impl FnMut() -> bool) -> bool {
+    LOOKS.until(done)
 }

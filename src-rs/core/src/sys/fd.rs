@@ -30,6 +30,52 @@ pub fn wait_any_readable(fds: &[BorrowedFd<'_>], deadline: Deadline) -> Result<R
     wait_for(&mut polled, deadline)
 }
 
+/// What to wait for at a descriptor: that it can be read, or written.
+#[derive(Debug, Clone, Copy)]
+pub enum Wanted<'a> {
+    /// Something to read, or the end.
+    Read(BorrowedFd<'a>),
+    /// Room to write, or nobody who would read it.
+    Write(BorrowedFd<'a>),
+}
+
+/// As `wait_readable`, for whichever of `wanted` comes first.
+pub fn wait_any(wanted: &[Wanted<'_>], deadline: Deadline) -> Result<Readiness> {
+    let polled = wanted.iter().map(|&wanted| match wanted {
+        Wanted::Read(fd) => PollFd::new(fd, PollFlags::POLLIN),
+        Wanted::Write(fd) => PollFd::new(fd, PollFlags::POLLOUT),
+    });
+    wait_for(&mut polled.collect::<Vec<_>>(), deadline)
+}
+
+/// The indexes of those of `fds` that can be read now. A number that is not open is an error, `EBADF`.
+pub fn readable_now(fds: &[RawFd]) -> Result<Vec<u32>> {
+    let entry = |&fd: &RawFd| libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    let mut polled: Vec<_> = fds.iter().map(entry).collect();
+    // SAFETY: the vector has as many entries as are told; numbers that are not open are answered as such.
+    if unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, 0) } < 0 {
+        return match Errno::last() {
+            Errno::EINTR => Ok(Vec::new()),
+            errno => Err(Error::System {
+                syscall: "poll",
+                errno,
+            }),
+        };
+    }
+    if polled.iter().any(|entry| entry.revents & libc::POLLNVAL != 0) {
+        return Err(Error::System {
+            syscall: "poll",
+            errno: Errno::EBADF,
+        });
+    }
+    let ready = polled.iter().enumerate().filter(|(_, entry)| entry.revents != 0);
+    Ok(ready.map(|(index, _)| index as u32).collect())
+}
+
 fn wait_for(fds: &mut [PollFd<'_>], deadline: Deadline) -> Result<Readiness> {
     loop {
         let timeout =

@@ -8,10 +8,12 @@ pub mod memory;
 #[cfg(target_os = "linux")]
 pub mod proc_fs;
 pub mod process_state;
+pub mod ready_set;
 pub mod segment;
 pub mod semaphore;
 pub mod shared_memory;
 pub mod signal;
+pub mod socket;
 #[cfg(target_os = "linux")]
 pub mod stub;
 pub mod wait;

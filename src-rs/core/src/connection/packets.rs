@@ -1,0 +1,305 @@
+//! Messages over a socket that keeps packets apart.
+//!
+//! A message that fits is one packet, which the kernel hands over whole, so that any number of processes may write to an end
+//! and read from it without a lock. A longer one is several packets that say which message they are part of: messages
+//! of several writers do not mix, and one whose writer has died is never taken for another.
+//!
+//! A packet begins with two numbers: the length of the whole message, or, with the highest bit, how much of it came before;
+//! and which message it is.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use super::{Message, Outgoing, Received, grow};
+use crate::error::{Error, Result};
+use crate::sys::entropy;
+use crate::sys::socket;
+
+/// Bytes before those of the message.
+pub const HEADER: usize = 16;
+
+/// Most bytes of a message in one packet: somewhat more than 64 KiB, as a block of that size comes with a few bytes of
+/// its own. What is larger costs the kernel more to find memory for than it saves in calls.
+const ROOM: usize = 68 << 10;
+
+/// Bytes that receiving needs for packets.
+pub const SCRATCH: usize = HEADER + ROOM;
+
+/// Marks packets after the first of a message.
+const CONTINUED: u64 = 1 << 63;
+
+/// Most messages of which a part is there. Each has a writer that has died or is still at work.
+const MOST_PARTIAL: usize = 1024;
+
+#[derive(Debug)]
+struct Partial {
+    id: u64,
+    total: u64,
+    message: Message,
+}
+
+/// What one end has in hand.
+#[derive(Debug)]
+pub(super) struct Packets {
+    /// Which of all ends in all processes this is.
+    writer: u32,
+    /// Messages that were begun here.
+    begun: u32,
+    /// How much of the message under way is sent; at least one packet, if there is one.
+    sent: Option<u64>,
+    partial: Vec<Partial>,
+}
+
+impl Packets {
+    pub(super) fn new() -> Result<Self> {
+        static LAST: AtomicU32 = AtomicU32::new(0);
+        // Drawn for each end: a process that was forked cannot know what its siblings have drawn.
+        let mut random = [0; 4];
+        entropy::fill(&mut random)?;
+        Ok(Self {
+            writer: u32::from_ne_bytes(random) ^ LAST.fetch_add(1, Relaxed),
+            begun: 0,
+            sent: None,
+            partial: Vec::new(),
+        })
+    }
+
+    pub(super) fn is_sending(&self) -> bool {
+        self.sent.is_some()
+    }
+
+    pub(super) fn send(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        message: Outgoing<'_>,
+        steps: u32,
+    ) -> Result<bool> {
+        let total = message.total();
+        for _ in 0..steps {
+            let (first, descriptors) = match self.sent {
+                None => (total, message.descriptors),
+                Some(sent) => (sent | CONTINUED, &[][..]),
+            };
+            let id = u64::from(self.writer) << 32 | u64::from(self.begun);
+            let mut header = [0; HEADER];
+            header[..8].copy_from_slice(&first.to_le_bytes());
+            header[8..].copy_from_slice(&id.to_le_bytes());
+            let before = self.sent.unwrap_or(0);
+            let length = if let [only] = message.parts
+                && only.len() <= ROOM
+            {
+                // The usual case, for which no list is made.
+                let pieces = [IoSlice::new(&header), IoSlice::new(only)];
+                match socket::send(socket, &pieces, descriptors)? {
+                    Some(_) => only.len(),
+                    None => return Ok(false),
+                }
+            } else {
+                let mut pieces = Vec::with_capacity(message.parts.len().min(64) + 1);
+                pieces.push(IoSlice::new(&header));
+                let length = message.slice(before, ROOM, &mut pieces);
+                match self.put(socket, &pieces, descriptors)? {
+                    Some(_) => length,
+                    None => return Ok(false),
+                }
+            };
+            let sent = before + length as u64;
+            if sent == total {
+                self.sent = None;
+                self.begun = self.begun.wrapping_add(1);
+                return Ok(true);
+            }
+            self.sent = Some(sent);
+        }
+        Ok(false)
+    }
+
+    /// Sends a packet. If that fails, the message is given up.
+    fn put(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        pieces: &[IoSlice<'_>],
+        descriptors: &[i32],
+    ) -> Result<Option<usize>> {
+        let result = socket::send(socket, pieces, descriptors);
+        if result.is_err() && self.sent.take().is_some() {
+            self.begun = self.begun.wrapping_add(1);
+        }
+        result
+    }
+
+    pub(super) fn receive(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        scratch: &mut [u8],
+        limit: u64,
+        steps: u32,
+    ) -> Result<Option<Received>> {
+        debug_assert!(scratch.len() >= SCRATCH);
+        for _ in 0..steps {
+            let mut descriptors = Vec::new();
+            let packet = match self.partial.last_mut() {
+                // Most likely it is the next part of a message under way: it is received where it belongs.
+                Some(partial) => receive_into(socket, partial, scratch, &mut descriptors)?,
+                None => {
+                    let room = &mut [IoSliceMut::new(&mut scratch[..SCRATCH])];
+                    socket::receive(socket, room, &mut descriptors)?.map(Packet::Scratch)
+                }
+            };
+            let Some(packet) = packet else { return Ok(None) };
+            let received = match packet {
+                Packet::End => 0,
+                Packet::Placed => {
+                    if let Some(whole) = self.take_whole() {
+                        return Ok(Some(Received::Message(whole)));
+                    }
+                    continue;
+                }
+                Packet::Scratch(received) => received,
+            };
+            if received == 0 {
+                let inside = !self.partial.is_empty();
+                self.partial.clear();
+                return Ok(Some(Received::End { inside }));
+            }
+            if received < HEADER {
+                return Err(Error::Corrupt("a packet without a header"));
+            }
+            let (first, id) = header(scratch);
+            let payload = &scratch[HEADER..received];
+            if first & CONTINUED != 0 {
+                self.append(id, first & !CONTINUED, payload)?;
+                if let Some(whole) = self.take_whole() {
+                    return Ok(Some(Received::Message(whole)));
+                }
+                continue;
+            }
+            if (payload.len() as u64) > first {
+                return Err(Error::Corrupt("a packet that is longer than its message"));
+            }
+            if first > limit {
+                return Ok(Some(Received::TooLong(first)));
+            }
+            if payload.len() as u64 == first {
+                if descriptors.is_empty() {
+                    return Ok(Some(Received::Scratch(payload.len())));
+                }
+                let bytes = payload.to_vec();
+                return Ok(Some(Received::Message(Message { bytes, descriptors })));
+            }
+            self.begin(id, first, payload, descriptors)?;
+        }
+        Ok(None)
+    }
+
+    /// The first packet of a longer message has come.
+    fn begin(&mut self, id: u64, total: u64, payload: &[u8], descriptors: Vec<OwnedFd>) -> Result<()> {
+        // A writer that begins another message has given up the one before.
+        self.partial.retain(|partial| partial.id >> 32 != id >> 32);
+        if self.partial.len() >= MOST_PARTIAL {
+            return Err(Error::Exhausted("messages that were begun and not ended"));
+        }
+        let mut bytes = Vec::new();
+        grow(&mut bytes, total, ROOM)?;
+        bytes.extend_from_slice(payload);
+        let message = Message { bytes, descriptors };
+        self.partial.push(Partial { id, total, message });
+        Ok(())
+    }
+
+    /// A further packet has come.
+    fn append(&mut self, id: u64, before: u64, payload: &[u8]) -> Result<()> {
+        let Some(index) = self.partial.iter().position(|partial| partial.id == id) else {
+            return Err(Error::Torn);
+        };
+        // The next one is likely to be of the same message.
+        let last = self.partial.len() - 1;
+        self.partial.swap(index, last);
+        let partial = &mut self.partial[last];
+        let bytes = &mut partial.message.bytes;
+        check_part(bytes, partial.total, before, payload.len())?;
+        grow(bytes, partial.total, payload.len())?;
+        bytes.extend_from_slice(payload);
+        Ok(())
+    }
+
+    /// The message that the last packet was part of, if that is complete.
+    fn take_whole(&mut self) -> Option<Message> {
+        self.partial
+            .pop_if(|partial| partial.message.bytes.len() as u64 == partial.total)
+            .map(|partial| partial.message)
+    }
+}
+
+enum Packet {
+    End,
+    /// In the scratch memory: its length.
+    Scratch(usize),
+    /// Where it belongs.
+    Placed,
+}
+
+fn header(bytes: &[u8]) -> (u64, u64) {
+    let number = |at: usize| {
+        let mut word = [0; 8];
+        word.copy_from_slice(&bytes[at..at + 8]);
+        u64::from_le_bytes(word)
+    };
+    (number(0), number(8))
+}
+
+/// Whether a packet can be the next part.
+fn check_part(bytes: &[u8], total: u64, before: u64, length: usize) -> Result<()> {
+    if before == bytes.len() as u64 && length > 0 && length as u64 <= total - before {
+        return Ok(());
+    }
+    // Somebody else reads from this end, too.
+    Err(Error::Torn)
+}
+
+/// Receives a packet to the end of `partial`, or into the scratch memory if it belongs elsewhere.
+fn receive_into(
+    socket: BorrowedFd<'_>,
+    partial: &mut Partial,
+    scratch: &mut [u8],
+    descriptors: &mut Vec<OwnedFd>,
+) -> Result<Option<Packet>> {
+    let bytes = &mut partial.message.bytes;
+    let before = bytes.len();
+    grow(bytes, partial.total, ROOM)?;
+    let room = (partial.total - before as u64).min(ROOM as u64) as usize;
+    let (head, tail) = scratch.split_at_mut(HEADER);
+    // SAFETY: `grow` has reserved at least `room` bytes after the `before` that are filled; u8 needs no initialisation to be
+    // overwritten by the kernel, and nobody reads it before.
+    let place = unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().add(before), room) };
+    let mut pieces = [
+        IoSliceMut::new(head),
+        IoSliceMut::new(place),
+        // What is longer than the rest of this message is of another one.
+        IoSliceMut::new(&mut tail[room..ROOM]),
+    ];
+    let Some(received) = socket::receive(socket, &mut pieces, descriptors)? else {
+        return Ok(None);
+    };
+    if received == 0 {
+        return Ok(Some(Packet::End));
+    }
+    if received < HEADER {
+        return Ok(Some(Packet::Scratch(received)));
+    }
+    let (first, id) = header(scratch);
+    let length = received - HEADER;
+    if first & CONTINUED != 0 && id == partial.id {
+        check_part(bytes, partial.total, first & !CONTINUED, length)?;
+        // SAFETY: `check_part` says that `length` is not more than `room` bytes, all of which the kernel has just written.
+        unsafe { bytes.set_len(before + length) };
+        return Ok(Some(Packet::Placed));
+    }
+    // It belongs elsewhere.
+    let here = length.min(room);
+    // SAFETY: the kernel has written these bytes, which lie in the reserved room behind the filled part.
+    let misplaced = unsafe { std::slice::from_raw_parts(bytes.as_ptr().add(before), here) };
+    scratch[HEADER..HEADER + here].copy_from_slice(misplaced);
+    Ok(Some(Packet::Scratch(received)))
+}
