@@ -11,8 +11,30 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 /** Zero-filled memory that children forked from now on share. */
 export declare function allocateShared(size: number, align: number): SharedBlock
 
+/** How a wait for several descriptors ended. */
+export interface AnyReady {
+  /** The places of those that are ready. */
+  ready: Array<number>
+  /** The signal that interrupted the wait. */
+  interruptedBy?: number
+}
+
+/** A message that did not come in the scratch memory. */
+export interface Arrived {
+  /** Its bytes. */
+  bytes: Buffer
+  /** Descriptors that came with it; the caller's from now on. */
+  descriptors: Array<number>
+}
+
 /** Finds the block of that name. */
 export declare function attachSharedMemory(name: string): object
+
+/**
+ * Begins to wait until `fd` can be read, or written; the function given to `watchReady` tells of the end. 0 if it is of a
+ * kind that is always ready.
+ */
+export declare function awaitReady(fd: number, write: boolean): number
 
 /** Begins to wait; the function given to `watchWaits` tells of the end. */
 export declare function awaitShared(kind: Kind, handle: number, recover: boolean): number
@@ -53,10 +75,16 @@ export interface BarrierState {
 export declare function barrierWait(handle: number, timeoutMs: number): number
 
 /** Gives a wait up. False if it was over. */
+export declare function cancelReady(id: number): boolean
+
+/** Gives a wait up. False if it was over. */
 export declare function cancelWait(id: number): boolean
 
 /** A descriptor that is readable once child `pid` has ended. The caller closes it. */
 export declare function childSentinel(pid: number): number
+
+/** Closes a connection's descriptor. */
+export declare function closeConnection(held: object): void
 
 /** Closes a block and empties its buffer and all views of that. */
 export declare function closeSharedMemory(block: object, buffer: ArrayBuffer): void
@@ -80,11 +108,47 @@ export declare function conditionNotify(handle: number, count?: number | undefin
 /** Sleeps until it is told, up to `timeout_ms` milliseconds. */
 export declare function conditionSleep(timeoutMs: number): number
 
+/** Where in that memory a message begins. */
+export declare const CONNECTION_HEADER: number
+
+/** Most descriptors with one message. */
+export declare const CONNECTION_MAX_DESCRIPTORS: number
+
+/** Bytes of the memory that receiving needs. */
+export declare const CONNECTION_SCRATCH: number
+
+/** The descriptor of an open connection. */
+export declare function connectionFileno(held: object): number
+
+/** Whether part of a message was sent. */
+export declare function connectionIsSending(held: object): boolean
+
+/** Receives a message that has at most `limit` bytes. */
+export declare function connectionReceive(held: object, scratch: Uint8Array, limit: number, block: boolean): number
+
+/**
+ * Goes on sending a message of one part, without waiting: whether all of it is sent. The same message is to be passed until
+ * it is.
+ */
+export declare function connectionSend(held: object, bytes: Uint8Array): boolean
+
+/** As `connectionSend`, for a message of several parts, with descriptors. */
+export declare function connectionSendParts(held: object, parts: Array<Uint8Array>, descriptors: Array<number>): boolean
+
+/** The message that `connectionReceive` has announced. */
+export declare function connectionTake(held: object): Arrived
+
 /** CPUs of the machine that are online. */
 export declare function cpuCount(): number
 
+/** Both ends of a new pipe. */
+export declare function createPipe(): [object, object]
+
 /** Makes a block. An anonymous one needs a generated name, `nmp_<pid>_<16 hexadecimal digits>`. */
 export declare function createSharedMemory(name: string, size: number, anonymous: boolean): object
+
+/** Another descriptor for the same file. The caller closes it. */
+export declare function duplicateDescriptor(fd: number): number
 
 /** Ends daemons and waits for the others, as a process does at its end. */
 export declare function endChildren(): void
@@ -232,6 +296,9 @@ export declare function lockRelease(handle: number): number
 
 /** This process's number in each of its arenas, by which the words of locks name it. */
 export declare function memberIds(): Array<number>
+
+/** A connection over `fd`, which is its own from now on, unless that fails. */
+export declare function openConnection(fd: number): object
 
 /** Opens a descriptor that is readable once process `pid` (any process) has ended. */
 export declare function openExitWatch(pid: number): number
@@ -404,11 +471,20 @@ export interface WaitOptions {
 /** waitpid(2). */
 export declare function waitpid(pid: number, options: number): Waited
 
+/** Blocks until any of `fds` can be read, or written, the timeout has passed, or a signal that the program handles asks it to end. */
+export declare function waitReady(fds: Array<number>, write: boolean, timeoutMs: number): AnyReady
+
 /**
  * Has `on_exit` called from the event loop when children have ended, with those that were reaped then. Does not keep
  * the loop alive. Once per process; a forked child starts afresh.
  */
 export declare function watchChildren(onExit: (arg: Array<Ended>) => void): void
+
+/**
+ * Has `on_ready` called from the event loop with the waits that are over; sometimes with none, when something has happened
+ * that others have dealt with by then. Once per process; a child starts afresh.
+ */
+export declare function watchReady(onReady: (arg: Array<number>) => void): void
 
 /** Has `on_settled` called from the event loop with the waits that are over. Once per process; a child starts afresh. */
 export declare function watchWaits(onSettled: (arg: Array<Settled>) => void): void

@@ -3,6 +3,20 @@
  */
 export { registerAtFork, type AtForkHooks } from './at-fork.ts';
 export { AuthenticationString } from './authkey.ts';
+export {
+  Connection,
+  Pipe,
+  recvHandle,
+  recvHandleAsync,
+  sendHandle,
+  sendHandleAsync,
+  type Bytes,
+  type ConnectionOptions,
+  type PipeFactory,
+  type PipeOptions,
+} from './connection.ts';
+export { BufferTooShort, EOFError } from './connection/errors.ts';
+export { waitAsync, type Waitable } from './connection/wait.ts';
 export { getAllStartMethods, getContext, getStartMethod, setStartMethod, type Context } from './context.ts';
 export { BrokenBarrierError, ForkError, InterruptedError, ProcessError, type ErrorCode } from './errors.ts';
 export { Finalize, type FinalizeOptions } from './finalize.ts';

@@ -25,7 +25,9 @@ use node_multiprocessing_core::{Error, sys};
 
 use super::callback::{Callback, Scope};
 use super::children;
+use super::connection;
 use super::error::to_js;
+use super::ready;
 use super::sync;
 
 thread_local! {
@@ -230,12 +232,16 @@ fn set_up_child(
     platform::revive(child_loop::wake)?;
     // SAFETY: as said of the function that calls this one: the fork was asked for by JavaScript.
     unsafe { inspector::debugger().leave() };
+    let closed_next = [children::watched_fd(), ready::watched_fd()]
+        .into_iter()
+        .flatten();
+    let closed_next: Vec<_> = closed_next.collect();
     let pending = if options.keep_pending {
         Pending::Keep
     } else {
         Pending::Drop {
             except: &options.handed_over,
-            closed_next: children::watched_fd(),
+            closed_next: &closed_next,
         }
     };
     // SAFETY: this process has just been forked and this is the thread of its loop.
@@ -244,6 +250,8 @@ fn set_up_child(
         previous.child_loop.stop();
     }
     children::forget_parents();
+    connection::forget_parents();
+    ready::forget_parents();
     sync::forget_parents();
     // SAFETY: as above, and the loop is taken over.
     let child_loop = unsafe { ChildLoop::start(event_loop, before_wait)? };

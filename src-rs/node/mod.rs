@@ -1,8 +1,10 @@
 //! The only users of Node-API, one file per topic of the core.
 mod callback;
 mod children;
+mod connection;
 mod error;
 mod fork;
+mod ready;
 mod shared;
 mod shared_memory;
 mod stdio;

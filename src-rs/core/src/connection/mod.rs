@@ -7,7 +7,7 @@ mod packets;
 mod stream;
 
 use std::io::IoSlice;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use crate::error::{Error, Result};
 use crate::process::blocking::{self, Interrupts, Outcome, Wake};
@@ -180,30 +180,8 @@ impl Connection {
         }
     }
 
-    /// Sends until all of `message` is sent.
-    pub fn send_all(
-        &mut self,
-        message: Outgoing<'_>,
-        process: u32,
-        interrupts: Interrupts<'_>,
-    ) -> Result<Outcome<()>> {
-        // Another name for the same descriptor, which is open as long as this call is under way.
-        // SAFETY: `self` owns it and is not dropped meanwhile.
-        let fd = unsafe { BorrowedFd::borrow_raw(std::os::fd::AsRawFd::as_raw_fd(&self.fd)) };
-        let never = Deadline::after_ms(f64::INFINITY);
-        blocking::wait(Wake::Any(&[Wanted::Write(fd)]), never, interrupts, || {
-            let done = self.send(message, process, u32::MAX)?;
-            Ok(done.then_some(()))
-        })
-    }
-
     /// Receives after a short spin, if that brings it.
-    pub fn receive_soon(
-        &mut self,
-        scratch: &mut [u8],
-        limit: u64,
-        process: u32,
-    ) -> Result<Option<Received>> {
+    pub fn receive_soon(&mut self, scratch: &mut [u8], limit: u64, process: u32) -> Result<Option<Received>> {
         let mut result = Ok(None);
         SPIN.until(|| {
             result = self.receive(scratch, limit, process, u32::MAX);
@@ -226,14 +204,18 @@ impl Connection {
         process: u32,
         interrupts: Interrupts<'_>,
     ) -> Result<Outcome<Received>> {
-        // SAFETY: as in `send_all`.
-        let fd = unsafe { BorrowedFd::borrow_raw(std::os::fd::AsRawFd::as_raw_fd(&self.fd)) };
+        // Another name for the same descriptor.
+        // SAFETY: `self` owns it, keeps it open, and is not dropped before this call ends.
+        let fd = unsafe { BorrowedFd::borrow_raw(self.fd.as_raw_fd()) };
         let never = Deadline::after_ms(f64::INFINITY);
         blocking::wait(Wake::Any(&[Wanted::Read(fd)]), never, interrupts, || {
             self.receive(scratch, limit, process, u32::MAX)
         })
     }
 }
+
+/// Most bytes that a message gets before more than that have come.
+const FIRST: usize = 16 << 20;
 
 /// Room for messages of which the length is known and the bytes are still to come: as they come, so that a length that is
 /// a lie costs nothing.
@@ -242,7 +224,6 @@ fn grow(bytes: &mut Vec<u8>, total: u64, step: usize) -> Result<()> {
     if bytes.capacity() - bytes.len() >= (step as u64).min(missing) as usize {
         return Ok(());
     }
-    const FIRST: usize = 16 << 20;
     let more = missing.min(bytes.len().max(FIRST) as u64) as usize;
     bytes.try_reserve_exact(more).map_err(|_| Error::System {
         syscall: "malloc",

@@ -69,12 +69,7 @@ impl Packets {
         self.sent.is_some()
     }
 
-    pub(super) fn send(
-        &mut self,
-        socket: BorrowedFd<'_>,
-        message: Outgoing<'_>,
-        steps: u32,
-    ) -> Result<bool> {
+    pub(super) fn send(&mut self, socket: BorrowedFd<'_>, message: Outgoing<'_>, steps: u32) -> Result<bool> {
         let total = message.total();
         for _ in 0..steps {
             let (first, descriptors) = match self.sent {
@@ -91,18 +86,18 @@ impl Packets {
             {
                 // The usual case, for which no list is made.
                 let pieces = [IoSlice::new(&header), IoSlice::new(only)];
-                match socket::send(socket, &pieces, descriptors)? {
-                    Some(_) => only.len(),
-                    None => return Ok(false),
+                if socket::send(socket, &pieces, descriptors)?.is_none() {
+                    return Ok(false);
                 }
+                only.len()
             } else {
                 let mut pieces = Vec::with_capacity(message.parts.len().min(64) + 1);
                 pieces.push(IoSlice::new(&header));
                 let length = message.slice(before, ROOM, &mut pieces);
-                match self.put(socket, &pieces, descriptors)? {
-                    Some(_) => length,
-                    None => return Ok(false),
+                if self.put(socket, &pieces, descriptors)?.is_none() {
+                    return Ok(false);
                 }
+                length
             };
             let sent = before + length as u64;
             if sent == total {
@@ -139,13 +134,12 @@ impl Packets {
         debug_assert!(scratch.len() >= SCRATCH);
         for _ in 0..steps {
             let mut descriptors = Vec::new();
-            let packet = match self.partial.last_mut() {
+            let packet = if let Some(partial) = self.partial.last_mut() {
                 // Most likely it is the next part of a message under way: it is received where it belongs.
-                Some(partial) => receive_into(socket, partial, scratch, &mut descriptors)?,
-                None => {
-                    let room = &mut [IoSliceMut::new(&mut scratch[..SCRATCH])];
-                    socket::receive(socket, room, &mut descriptors)?.map(Packet::Scratch)
-                }
+                receive_into(socket, partial, scratch, &mut descriptors)?
+            } else {
+                let room = &mut [IoSliceMut::new(&mut scratch[..SCRATCH])];
+                socket::receive(socket, room, &mut descriptors)?.map(Packet::Scratch)
             };
             let Some(packet) = packet else { return Ok(None) };
             let received = match packet {

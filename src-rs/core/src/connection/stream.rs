@@ -46,24 +46,16 @@ impl Stream {
         self.sent > 0
     }
 
-    pub(super) fn send(
-        &mut self,
-        fd: BorrowedFd<'_>,
-        message: Outgoing<'_>,
-        steps: u32,
-    ) -> Result<bool> {
+    pub(super) fn send(&mut self, fd: BorrowedFd<'_>, message: Outgoing<'_>, steps: u32) -> Result<bool> {
         let total = message.total();
         let mut header = [0; LONG];
-        let header = match i32::try_from(total) {
-            Ok(short) => {
-                header[..SHORT].copy_from_slice(&short.to_be_bytes());
-                &header[..SHORT]
-            }
-            Err(_) => {
-                header[..SHORT].copy_from_slice(&(-1_i32).to_be_bytes());
-                header[SHORT..].copy_from_slice(&total.to_be_bytes());
-                &header[..]
-            }
+        let header = if let Ok(short) = i32::try_from(total) {
+            header[..SHORT].copy_from_slice(&short.to_be_bytes());
+            &header[..SHORT]
+        } else {
+            header[..SHORT].copy_from_slice(&(-1_i32).to_be_bytes());
+            header[SHORT..].copy_from_slice(&total.to_be_bytes());
+            &header[..]
         };
         let all = header.len() as u64 + total;
         for _ in 0..steps {
@@ -124,7 +116,12 @@ impl Stream {
             let moved = if total == 0 {
                 Some(0)
             } else if fits {
-                let moved = receive_some(self.is_socket, fd, &mut scratch[..total as usize], &mut self.descriptors)?;
+                let moved = receive_some(
+                    self.is_socket,
+                    fd,
+                    &mut scratch[..total as usize],
+                    &mut self.descriptors,
+                )?;
                 if moved.map(|moved| moved as u64) == Some(total) && self.descriptors.is_empty() {
                     self.total = None;
                     return Ok(Some(Received::Scratch(total as usize)));

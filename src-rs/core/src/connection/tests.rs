@@ -1,4 +1,4 @@
-use std::os::fd::AsRawFd;
+use std::os::fd::FromRawFd;
 
 use super::*;
 use crate::sys::fd::pipe;
@@ -30,8 +30,10 @@ fn pairs() -> Vec<(Connection, Connection)> {
     let (mut stream, (read, write)) = ([0; 2], pipe().unwrap());
     // SAFETY: there is room for two descriptors, which nobody else knows.
     let (one, other) = unsafe {
-        assert_eq!(libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, stream.as_mut_ptr()), 0);
-        use std::os::fd::FromRawFd;
+        assert_eq!(
+            libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, stream.as_mut_ptr()),
+            0
+        );
         (OwnedFd::from_raw_fd(stream[0]), OwnedFd::from_raw_fd(stream[1]))
     };
     vec![
@@ -46,7 +48,17 @@ fn messages_of_all_sizes_stay_apart() {
     let mut scratch = vec![0; SCRATCH];
     for (mut write, mut read) in pairs() {
         assert!(receive(&mut read, &mut scratch).is_none());
-        for size in [0, 1, 5, 4096, 65_536, 68 << 10, (68 << 10) + 1, 300_000, 5_000_000] {
+        for size in [
+            0,
+            1,
+            5,
+            4096,
+            65_536,
+            68 << 10,
+            (68 << 10) + 1,
+            300_000,
+            5_000_000,
+        ] {
             let bytes: Vec<u8> = (0..size).map(|index| (index * 7 + index / 251) as u8).collect();
             let middle = size / 3;
             let parts: [&[u8]; 3] = [&bytes[..middle], &[], &bytes[middle..]];

@@ -49,8 +49,7 @@ impl Spin {
             }
             std::hint::spin_loop();
         }
-        self.rounds
-            .store((rounds - rounds / 8).max(self.fewest), Relaxed);
+        self.rounds.store((rounds - rounds / 8).max(self.fewest), Relaxed);
         false
     }
 }

@@ -48,11 +48,11 @@ pub fn wait_any(wanted: &[Wanted<'_>], deadline: Deadline) -> Result<Readiness> 
     wait_for(&mut polled.collect::<Vec<_>>(), deadline)
 }
 
-/// The indexes of those of `fds` that can be read now. A number that is not open is an error, `EBADF`.
-pub fn readable_now(fds: &[RawFd]) -> Result<Vec<u32>> {
+/// The indexes of those of `fds` that can be read, or written, now. A number that is not open is an error, `EBADF`.
+pub fn ready_now(fds: &[RawFd], write: bool) -> Result<Vec<u32>> {
     let entry = |&fd: &RawFd| libc::pollfd {
         fd,
-        events: libc::POLLIN,
+        events: if write { libc::POLLOUT } else { libc::POLLIN },
         revents: 0,
     };
     let mut polled: Vec<_> = fds.iter().map(entry).collect();

@@ -1,7 +1,7 @@
 //! Local sockets: connected pairs, and messages with descriptors, without ever waiting.
 
 use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 
@@ -96,6 +96,7 @@ pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
 }
 
 /// Has `fd` closed in programs that this one starts.
+#[cfg(not(target_os = "linux"))]
 fn close_on_exec(fd: &OwnedFd) {
     // SAFETY: F_SETFD only sets a flag of our own descriptor.
     unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
@@ -105,8 +106,10 @@ fn close_on_exec(fd: &OwnedFd) {
 #[repr(C, align(8))]
 struct Control([u8; CONTROL]);
 
-// SAFETY: CMSG_SPACE only computes.
-const CONTROL: usize = unsafe { libc::CMSG_SPACE((MOST_DESCRIPTORS * size_of::<RawFd>()) as u32) } as usize;
+// It only computes.
+const CONTROL: usize =
+    // SAFETY: no memory is touched.
+    unsafe { libc::CMSG_SPACE((MOST_DESCRIPTORS * size_of::<RawFd>()) as u32) } as usize;
 
 #[cfg(target_os = "linux")]
 const SEND_FLAGS: libc::c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
@@ -122,11 +125,7 @@ const RECEIVE_FLAGS: libc::c_int = libc::MSG_DONTWAIT;
 /// Sends what `pieces` hold, with `descriptors`, without waiting. How many bytes that were; `None` if there is no room.
 ///
 /// On a stream that may be a part. At most [`MOST_PIECES`] pieces and [`MOST_DESCRIPTORS`] descriptors.
-pub fn send(
-    socket: BorrowedFd<'_>,
-    pieces: &[IoSlice<'_>],
-    descriptors: &[RawFd],
-) -> Result<Option<usize>> {
+pub fn send(socket: BorrowedFd<'_>, pieces: &[IoSlice<'_>], descriptors: &[RawFd]) -> Result<Option<usize>> {
     let mut control = Control([0; CONTROL]);
     // SAFETY: an all-zero header is a valid one of nothing.
     let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
@@ -295,18 +294,29 @@ pub fn duplicate(fd: RawFd) -> Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::AsFd;
 
     #[test]
     fn packets_stay_apart_and_carry_descriptors() {
         let (one, other) = pair().unwrap();
         let (read, write) = crate::sys::fd::pipe().unwrap();
-        let sent = send(one.as_fd(), &[IoSlice::new(b"ab"), IoSlice::new(b"c")], &[read.as_raw_fd()]).unwrap();
+        let sent = send(
+            one.as_fd(),
+            &[IoSlice::new(b"ab"), IoSlice::new(b"c")],
+            &[read.as_raw_fd()],
+        )
+        .unwrap();
         assert_eq!(sent, Some(3));
         send(one.as_fd(), &[IoSlice::new(b"d")], &[]).unwrap();
         drop(read);
         let mut bytes = [0; 10];
         let mut descriptors = Vec::new();
-        let received = receive(other.as_fd(), &mut [IoSliceMut::new(&mut bytes)], &mut descriptors).unwrap();
+        let received = receive(
+            other.as_fd(),
+            &mut [IoSliceMut::new(&mut bytes)],
+            &mut descriptors,
+        )
+        .unwrap();
         if cfg!(target_os = "linux") {
             assert_eq!((received, &bytes[..3]), (Some(3), &b"abc"[..]));
         }

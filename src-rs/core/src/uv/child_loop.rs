@@ -38,8 +38,8 @@ pub enum Pending<'a> {
     Drop {
         /// Descriptors handed to the child.
         except: &'a [i32],
-        /// A descriptor whose handle is closed before the loop turns: not worth a silent one in its place.
-        closed_next: Option<i32>,
+        /// Descriptors whose handles are closed before the loop turns: not worth silent ones in their place.
+        closed_next: &'a [i32],
     },
 }
 
@@ -65,7 +65,7 @@ pub unsafe fn take_over(event_loop: *mut Loop, pending: &Pending<'_>) -> Result<
         // SAFETY: the caller's.
         unsafe {
             cover_sockets(uv, &handles, |fd| {
-                except.contains(&fd) || *closed_next == Some(fd)
+                except.contains(&fd) || closed_next.contains(&fd)
             })?;
         };
     }
