@@ -92,10 +92,8 @@ export function wait(): WaitResult;
  * @throws InterruptedError when the program's own SIGINT, SIGTERM or SIGHUP listener has to run.
  */
 export function wait<T extends Waitable>(objects: Iterable<T>, timeoutMs?: number | null): T[];
-export function wait(
-  ...args: [] | [objects: Iterable<Waitable>, timeoutMs?: number | null]
-): unknown {
-  return args.length === 0 ? waitpid(-1) : waitForAny(...args);
+export function wait(objects?: Iterable<Waitable>, timeoutMs?: number | null): unknown {
+  return arguments.length === 0 ? waitpid(-1) : waitForAny(objects as Iterable<Waitable>, timeoutMs);
 }
 
 const facts = (status: number): ReturnType<typeof native.statusFacts> =>

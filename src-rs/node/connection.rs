@@ -251,10 +251,12 @@ pub fn wait_ready(env: Env, fds: Vec<i32>, write: bool, timeout_ms: f64) -> Resu
     let mut interrupted_by = None;
     if ready.is_empty() && timeout_ms > 0.0 {
         // SAFETY: the numbers are only lent to poll, and were found to be open just now.
-        let wanted = fds
-            .iter()
-            .map(|&fd| Wanted::Read(unsafe { BorrowedFd::borrow_raw(fd) }));
-        let wanted: Vec<_> = wanted.collect();
+        let lent = fds.iter().map(|&fd| unsafe { BorrowedFd::borrow_raw(fd) });
+        let wanted: Vec<_> = if write {
+            lent.map(Wanted::Write).collect()
+        } else {
+            lent.map(Wanted::Read).collect()
+        };
         let outcome = with_interrupts(env, |interrupts| {
             let deadline = Deadline::after_ms(timeout_ms);
             blocking::wait(Wake::Any(&wanted), deadline, interrupts, || {

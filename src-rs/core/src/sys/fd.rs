@@ -66,7 +66,11 @@ pub fn ready_now(fds: &[RawFd], write: bool) -> Result<Vec<u32>> {
             }),
         };
     }
-    if polled.iter().any(|entry| entry.revents & libc::POLLNVAL != 0) {
+    // poll passes over negative numbers.
+    if polled
+        .iter()
+        .any(|entry| entry.fd < 0 || entry.revents & libc::POLLNVAL != 0)
+    {
         return Err(Error::System {
             syscall: "poll",
             errno: Errno::EBADF,
