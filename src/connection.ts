@@ -66,7 +66,7 @@ const asBytes: Reading<Buffer> = {
   borrowed: (bytes) => Buffer.from(bytes),
   arrived: ({ bytes, descriptors }) => {
     closeAll(descriptors);
-    return bytes as Buffer;
+    return bytes;
   },
 };
 
@@ -472,7 +472,8 @@ export class Connection {
       try {
         result = native.connectionReceive(this.#held, memory, limit, block);
       } catch (error) {
-        if ((error as { code?: string }).code === 'ERR_MP_CORRUPT') this.#endReading();
+        // The rest of the message is still to come.
+        if (/^(ERR_MP_CORRUPT|ENOMEM)$/.test((error as { code?: string }).code ?? '')) this.#endReading();
         throw explained(error);
       }
       if (result >= 0) {

@@ -1,14 +1,17 @@
 //! Connections: messages over descriptors.
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use napi::bindgen_prelude::{Buffer, External, Uint8ArraySlice};
-use napi::{Env, Result};
+use napi::bindgen_prelude::{External, FromNapiValue, Uint8ArraySlice, Unknown};
+use napi::{Env, Result, sys};
 use napi_derive::napi;
 
 use node_multiprocessing_core::Error;
-use node_multiprocessing_core::connection::{Connection, HEADER, Message, Outgoing, Received, SCRATCH};
+use node_multiprocessing_core::connection::{
+    self, HEADER, Intake, Message, Outgoing, Place, Received, SCRATCH,
+};
 use node_multiprocessing_core::process::blocking::{self, Outcome, Wake};
 use node_multiprocessing_core::sys::clock::Deadline;
 use node_multiprocessing_core::sys::fd::{Wanted, ready_now};
@@ -50,13 +53,73 @@ pub fn forget_parents() {
     PROCESS.store(0, Relaxed);
 }
 
+type Connection = connection::Connection<Memory>;
+
+/// A `Buffer` that JavaScript does not have yet. It is freed by V8 as it collects garbage, also in a loop that never lets
+/// finalizers run.
+#[derive(Debug)]
+pub struct Memory {
+    env: sys::napi_env,
+    reference: sys::napi_ref,
+    data: *mut u8,
+}
+
+// SAFETY: the buffer has the size that it was made with, is kept by the reference, and nobody else has seen it.
+unsafe impl Place for Memory {
+    fn start(&mut self) -> *mut u8 {
+        self.data
+    }
+}
+
+impl Memory {
+    fn new(env: sys::napi_env, size: usize) -> std::result::Result<Self, Error> {
+        let (mut data, mut buffer, mut reference) = (null_mut(), null_mut(), null_mut());
+        // SAFETY: the environment is that of the native call under way.
+        let status = unsafe {
+            match sys::napi_create_buffer(env, size, &raw mut data, &raw mut buffer) {
+                sys::Status::napi_ok => sys::napi_create_reference(env, buffer, 1, &raw mut reference),
+                status => {
+                    sys::napi_get_and_clear_last_exception(env, &raw mut buffer);
+                    status
+                }
+            }
+        };
+        if status != sys::Status::napi_ok {
+            return Err(Error::System {
+                syscall: "malloc",
+                errno: nix::errno::Errno::ENOMEM,
+            });
+        }
+        let data = data.cast();
+        Ok(Self { env, reference, data })
+    }
+
+    /// The buffer, for JavaScript.
+    fn buffer(self) -> Result<Unknown<'static>> {
+        let mut buffer = null_mut();
+        // SAFETY: the reference is dropped after this, and belongs to the environment of the native call under way.
+        unsafe {
+            sys::napi_get_reference_value(self.env, self.reference, &raw mut buffer);
+            Unknown::from_napi_value(self.env, buffer)
+        }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: the reference was made in `new` and is deleted once, on the environment's thread: so are native calls made and
+        // connections collected.
+        unsafe { sys::napi_delete_reference(self.env, self.reference) };
+    }
+}
+
 /// A connection as JavaScript holds it.
 #[derive(Debug)]
 pub struct Held {
     /// `None` after it was closed.
     connection: Option<Connection>,
     /// What `connectionReceive` has announced.
-    message: Option<Message>,
+    message: Option<Message<Memory>>,
 }
 
 impl Held {
@@ -176,15 +239,21 @@ pub fn connection_receive(
     if scratch.len() < SCRATCH {
         return Err(napi::Error::from_reason("the scratch memory is too small"));
     }
-    let (connection, limit) = (held.open()?, limit as u64);
+    let connection = held.open()?;
+    let mut intake = Intake {
+        scratch,
+        limit: limit as u64,
+        allocate: &mut |size| Memory::new(env.raw(), size),
+        process: process(),
+    };
     let mut received = if block {
-        connection.receive_soon(scratch, limit, process())
+        connection.receive_soon(&mut intake)
     } else {
-        connection.receive(scratch, limit, process(), STEPS)
+        connection.receive(&mut intake, STEPS)
     };
     if block && matches!(received, Ok(None)) {
         let outcome = with_interrupts(env, |interrupts| {
-            connection.receive_asleep(scratch, limit, process(), interrupts)
+            connection.receive_asleep(&mut intake, interrupts)
         })?;
         received = match outcome {
             Ok(Outcome::Done(received)) => Ok(Some(received)),
@@ -210,7 +279,8 @@ pub fn connection_receive(
 #[napi(object)]
 pub struct Arrived {
     /// Its bytes.
-    pub bytes: Buffer,
+    #[napi(ts_type = "Buffer")]
+    pub bytes: Unknown<'static>,
     /// Descriptors that came with it; the caller's from now on.
     pub descriptors: Vec<i32>,
 }
@@ -218,11 +288,11 @@ pub struct Arrived {
 /// The message that `connectionReceive` has announced.
 #[napi(catch_unwind)]
 pub fn connection_take(#[napi(ts_arg_type = "object")] held: &mut External<Held>) -> Result<Arrived> {
-    let Some(Message { bytes, descriptors }) = held.message.take() else {
+    let Some(Message { place, descriptors }) = held.message.take() else {
         return Err(napi::Error::from_reason("connectionReceive() comes first"));
     };
     Ok(Arrived {
-        bytes: bytes.into(),
+        bytes: place.buffer()?,
         descriptors: descriptors.into_iter().map(IntoRawFd::into_raw_fd).collect(),
     })
 }

@@ -9,7 +9,7 @@ mod stream;
 use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::process::blocking::{self, Interrupts, Outcome, Wake};
 use crate::sync::spin::Spin;
 use crate::sys::clock::Deadline;
@@ -64,22 +64,45 @@ impl<'a> Outgoing<'a> {
     }
 }
 
-/// A message that has arrived by itself.
+/// Memory for the bytes of one message, of whatever kind the caller wants them in.
+///
+/// # Safety
+/// `start` is the same address each time, that of as many bytes as were asked for. They can be written to as long as the
+/// object exists, and nobody else uses them meanwhile.
+pub unsafe trait Place: Sized + std::fmt::Debug {
+    /// Where the bytes begin.
+    fn start(&mut self) -> *mut u8;
+}
+
+/// A message that has arrived in memory of its own.
 #[derive(Debug)]
-pub struct Message {
+pub struct Message<P> {
     /// Its bytes.
-    pub bytes: Vec<u8>,
+    pub place: P,
     /// Descriptors that came with it.
     pub descriptors: Vec<OwnedFd>,
 }
 
+/// What receiving is given.
+#[allow(missing_debug_implementations, reason = "it holds a closure")]
+pub struct Intake<'a, P> {
+    /// [`SCRATCH`] bytes.
+    pub scratch: &'a mut [u8],
+    /// Most bytes that a message may have.
+    pub limit: u64,
+    /// Makes memory for a message that does not come at once.
+    pub allocate: &'a mut dyn FnMut(usize) -> Result<P>,
+    /// This process's id.
+    pub process: u32,
+}
+
 /// What there was to receive.
 #[derive(Debug)]
-pub enum Received {
+pub enum Received<P> {
     /// A message in the scratch memory, from `HEADER` on: its length.
     Scratch(usize),
     /// Any other message.
-    Message(Message),
+    Message(Message<P>),
     /// There will be no more: everybody who could write is gone. Whether somebody was in the middle of a message.
     End {
         /// In the middle of a message.
@@ -91,21 +114,21 @@ pub enum Received {
 
 /// How messages become bytes.
 #[derive(Debug)]
-enum Wire {
-    Packets(packets::Packets),
-    Stream(stream::Stream),
+enum Wire<P> {
+    Packets(packets::Packets<P>),
+    Stream(stream::Stream<P>),
 }
 
 /// One end of a pipe.
 #[derive(Debug)]
-pub struct Connection {
+pub struct Connection<P> {
     fd: OwnedFd,
-    wire: Wire,
+    wire: Wire<P>,
     /// The process that this state belongs to; in a forked child, what its parent was in the middle of is the parent's.
     owner: u32,
 }
 
-impl Connection {
+impl<P: Place> Connection<P> {
     /// Both ends of a new pipe, each of which can send and receive.
     pub fn pair() -> Result<(Self, Self)> {
         let (first, second) = socket::pair()?;
@@ -122,7 +145,7 @@ impl Connection {
         })
     }
 
-    fn wire(kind: Kind) -> Result<Wire> {
+    fn wire(kind: Kind) -> Result<Wire<P>> {
         Ok(match kind {
             Kind::Packets => Wire::Packets(packets::Packets::new()?),
             Kind::Stream => Wire::Stream(stream::Stream::new(true)),
@@ -164,27 +187,20 @@ impl Connection {
         }
     }
 
-    /// Receives a message that is not longer than `limit`, in `steps` steps at most. `None` if none is there yet. `scratch`
-    /// has [`SCRATCH`] bytes.
-    pub fn receive(
-        &mut self,
-        scratch: &mut [u8],
-        limit: u64,
-        process: u32,
-        steps: u32,
-    ) -> Result<Option<Received>> {
-        self.own(process)?;
+    /// Receives a message, in `steps` steps at most. `None` if none is there yet.
+    pub fn receive(&mut self, intake: &mut Intake<'_, P>, steps: u32) -> Result<Option<Received<P>>> {
+        self.own(intake.process)?;
         match &mut self.wire {
-            Wire::Packets(packets) => packets.receive(self.fd.as_fd(), scratch, limit, steps),
-            Wire::Stream(stream) => stream.receive(self.fd.as_fd(), scratch, limit, steps),
+            Wire::Packets(packets) => packets.receive(self.fd.as_fd(), intake, steps),
+            Wire::Stream(stream) => stream.receive(self.fd.as_fd(), intake, steps),
         }
     }
 
     /// Receives after a short spin, if that brings it.
-    pub fn receive_soon(&mut self, scratch: &mut [u8], limit: u64, process: u32) -> Result<Option<Received>> {
+    pub fn receive_soon(&mut self, intake: &mut Intake<'_, P>) -> Result<Option<Received<P>>> {
         let mut result = Ok(None);
         SPIN.until(|| {
-            result = self.receive(scratch, limit, process, u32::MAX);
+            result = self.receive(intake, u32::MAX);
             if !matches!(result, Ok(None)) {
                 return true;
             }
@@ -199,36 +215,60 @@ impl Connection {
     /// Receives, waiting asleep.
     pub fn receive_asleep(
         &mut self,
-        scratch: &mut [u8],
-        limit: u64,
-        process: u32,
+        intake: &mut Intake<'_, P>,
         interrupts: Interrupts<'_>,
-    ) -> Result<Outcome<Received>> {
+    ) -> Result<Outcome<Received<P>>> {
         // Another name for the same descriptor.
         // SAFETY: `self` owns it, keeps it open, and is not dropped before this call ends.
         let fd = unsafe { BorrowedFd::borrow_raw(self.fd.as_raw_fd()) };
         let never = Deadline::after_ms(f64::INFINITY);
         blocking::wait(Wake::Any(&[Wanted::Read(fd)]), never, interrupts, || {
-            self.receive(scratch, limit, process, u32::MAX)
+            self.receive(intake, u32::MAX)
         })
     }
 }
 
-/// Most bytes that a message gets before more than that have come.
-const FIRST: usize = 16 << 20;
+/// A message of which some has come.
+#[derive(Debug)]
+struct Filling<P> {
+    place: P,
+    total: usize,
+    filled: usize,
+}
 
-/// Room for messages of which the length is known and the bytes are still to come: as they come, so that a length that is
-/// a lie costs nothing.
-fn grow(bytes: &mut Vec<u8>, total: u64, step: usize) -> Result<()> {
-    let missing = total - bytes.len() as u64;
-    if bytes.capacity() - bytes.len() >= (step as u64).min(missing) as usize {
-        return Ok(());
+impl<P: Place> Filling<P> {
+    fn new(total: u64, allocate: &mut dyn FnMut(usize) -> Result<P>) -> Result<Self> {
+        let total = total as usize;
+        let place = allocate(total)?;
+        Ok(Self {
+            place,
+            total,
+            filled: 0,
+        })
     }
-    let more = missing.min(bytes.len().max(FIRST) as u64) as usize;
-    bytes.try_reserve_exact(more).map_err(|_| Error::System {
-        syscall: "malloc",
-        errno: nix::errno::Errno::ENOMEM,
-    })
+
+    /// Where the next bytes belong, `most` of them at most.
+    fn room(&mut self, most: usize) -> &mut [u8] {
+        let length = (self.total - self.filled).min(most);
+        // SAFETY: the range lies inside of what was asked for. It is only lent to the kernel, to be written to.
+        unsafe { std::slice::from_raw_parts_mut(self.place.start().add(self.filled), length) }
+    }
+
+    /// As many bytes more have come; not more than there was room for.
+    fn advance(&mut self, length: usize) {
+        self.filled += length;
+        debug_assert!(self.filled <= self.total);
+    }
+
+    /// `bytes` have come, not more than there is room for.
+    fn put(&mut self, bytes: &[u8]) {
+        self.room(bytes.len()).copy_from_slice(bytes);
+        self.advance(bytes.len());
+    }
+
+    fn is_whole(&self) -> bool {
+        self.filled == self.total
+    }
 }
 
 #[cfg(test)]

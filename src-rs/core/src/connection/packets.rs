@@ -11,7 +11,7 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use super::{Message, Outgoing, Received, grow};
+use super::{Filling, Intake, Message, Outgoing, Place, Received};
 use crate::error::{Error, Result};
 use crate::sys::entropy;
 use crate::sys::socket;
@@ -33,25 +33,25 @@ const CONTINUED: u64 = 1 << 63;
 const MOST_PARTIAL: usize = 1024;
 
 #[derive(Debug)]
-struct Partial {
+struct Partial<P> {
     id: u64,
-    total: u64,
-    message: Message,
+    filling: Filling<P>,
+    descriptors: Vec<OwnedFd>,
 }
 
 /// What one end has in hand.
 #[derive(Debug)]
-pub(super) struct Packets {
+pub(super) struct Packets<P> {
     /// Which of all ends in all processes this is.
     writer: u32,
     /// Messages that were begun here.
     begun: u32,
     /// How much of the message under way is sent; at least one packet, if there is one.
     sent: Option<u64>,
-    partial: Vec<Partial>,
+    partial: Vec<Partial<P>>,
 }
 
-impl Packets {
+impl<P: Place> Packets<P> {
     pub(super) fn new() -> Result<Self> {
         static LAST: AtomicU32 = AtomicU32::new(0);
         // Drawn for each end: a process that was forked cannot know what its siblings have drawn.
@@ -127,30 +127,28 @@ impl Packets {
     pub(super) fn receive(
         &mut self,
         socket: BorrowedFd<'_>,
-        scratch: &mut [u8],
-        limit: u64,
+        intake: &mut Intake<'_, P>,
         steps: u32,
-    ) -> Result<Option<Received>> {
-        debug_assert!(scratch.len() >= SCRATCH);
+    ) -> Result<Option<Received<P>>> {
         for _ in 0..steps {
             let mut descriptors = Vec::new();
+            let scratch = &mut intake.scratch[..SCRATCH];
             let packet = if let Some(partial) = self.partial.last_mut() {
                 // Most likely it is the next part of a message under way: it is received where it belongs.
                 receive_into(socket, partial, scratch, &mut descriptors)?
             } else {
-                let room = &mut [IoSliceMut::new(&mut scratch[..SCRATCH])];
+                let room = &mut [IoSliceMut::new(scratch)];
                 socket::receive(socket, room, &mut descriptors)?.map(Packet::Scratch)
             };
-            let Some(packet) = packet else { return Ok(None) };
             let received = match packet {
-                Packet::End => 0,
-                Packet::Placed => {
+                None => return Ok(None),
+                Some(Packet::Scratch(received)) => received,
+                Some(Packet::Placed) => {
                     if let Some(whole) = self.take_whole() {
-                        return Ok(Some(Received::Message(whole)));
+                        return Ok(Some(whole));
                     }
                     continue;
                 }
-                Packet::Scratch(received) => received,
             };
             if received == 0 {
                 let inside = !self.partial.is_empty();
@@ -160,46 +158,41 @@ impl Packets {
             if received < HEADER {
                 return Err(Error::Corrupt("a packet without a header"));
             }
-            let (first, id) = header(scratch);
-            let payload = &scratch[HEADER..received];
+            let (first, id) = header(intake.scratch);
+            let payload = &intake.scratch[HEADER..received];
             if first & CONTINUED != 0 {
                 self.append(id, first & !CONTINUED, payload)?;
                 if let Some(whole) = self.take_whole() {
-                    return Ok(Some(Received::Message(whole)));
+                    return Ok(Some(whole));
                 }
                 continue;
             }
             if (payload.len() as u64) > first {
                 return Err(Error::Corrupt("a packet that is longer than its message"));
             }
-            if first > limit {
+            if first > intake.limit {
                 return Ok(Some(Received::TooLong(first)));
             }
-            if payload.len() as u64 == first {
-                if descriptors.is_empty() {
-                    return Ok(Some(Received::Scratch(payload.len())));
-                }
-                let bytes = payload.to_vec();
-                return Ok(Some(Received::Message(Message { bytes, descriptors })));
+            if payload.len() as u64 == first && descriptors.is_empty() {
+                return Ok(Some(Received::Scratch(payload.len())));
             }
-            self.begin(id, first, payload, descriptors)?;
+            // A writer that begins another message has given up the one before.
+            self.partial.retain(|partial| partial.id >> 32 != id >> 32);
+            if self.partial.len() >= MOST_PARTIAL {
+                return Err(Error::Exhausted("messages that were begun and not ended"));
+            }
+            let mut filling = Filling::new(first, intake.allocate)?;
+            filling.put(payload);
+            self.partial.push(Partial {
+                id,
+                filling,
+                descriptors,
+            });
+            if let Some(whole) = self.take_whole() {
+                return Ok(Some(whole));
+            }
         }
         Ok(None)
-    }
-
-    /// The first packet of a longer message has come.
-    fn begin(&mut self, id: u64, total: u64, payload: &[u8], descriptors: Vec<OwnedFd>) -> Result<()> {
-        // A writer that begins another message has given up the one before.
-        self.partial.retain(|partial| partial.id >> 32 != id >> 32);
-        if self.partial.len() >= MOST_PARTIAL {
-            return Err(Error::Exhausted("messages that were begun and not ended"));
-        }
-        let mut bytes = Vec::new();
-        grow(&mut bytes, total, ROOM)?;
-        bytes.extend_from_slice(payload);
-        let message = Message { bytes, descriptors };
-        self.partial.push(Partial { id, total, message });
-        Ok(())
     }
 
     /// A further packet has come.
@@ -210,25 +203,24 @@ impl Packets {
         // The next one is likely to be of the same message.
         let last = self.partial.len() - 1;
         self.partial.swap(index, last);
-        let partial = &mut self.partial[last];
-        let bytes = &mut partial.message.bytes;
-        check_part(bytes, partial.total, before, payload.len())?;
-        grow(bytes, partial.total, payload.len())?;
-        bytes.extend_from_slice(payload);
+        let filling = &mut self.partial[last].filling;
+        check_part(filling, before, payload.len())?;
+        filling.put(payload);
         Ok(())
     }
 
     /// The message that the last packet was part of, if that is complete.
-    fn take_whole(&mut self) -> Option<Message> {
-        self.partial
-            .pop_if(|partial| partial.message.bytes.len() as u64 == partial.total)
-            .map(|partial| partial.message)
+    fn take_whole(&mut self) -> Option<Received<P>> {
+        let whole = self.partial.pop_if(|partial| partial.filling.is_whole())?;
+        Some(Received::Message(Message {
+            place: whole.filling.place,
+            descriptors: whole.descriptors,
+        }))
     }
 }
 
 enum Packet {
-    End,
-    /// In the scratch memory: its length.
+    /// In the scratch memory: its length, 0 at the end.
     Scratch(usize),
     /// Where it belongs.
     Placed,
@@ -244,8 +236,8 @@ fn header(bytes: &[u8]) -> (u64, u64) {
 }
 
 /// Whether a packet can be the next part.
-fn check_part(bytes: &[u8], total: u64, before: u64, length: usize) -> Result<()> {
-    if before == bytes.len() as u64 && length > 0 && length as u64 <= total - before {
+fn check_part<P>(filling: &Filling<P>, before: u64, length: usize) -> Result<()> {
+    if before == filling.filled as u64 && length > 0 && length <= filling.total - filling.filled {
         return Ok(());
     }
     // Somebody else reads from this end, too.
@@ -253,47 +245,36 @@ fn check_part(bytes: &[u8], total: u64, before: u64, length: usize) -> Result<()
 }
 
 /// Receives a packet to the end of `partial`, or into the scratch memory if it belongs elsewhere.
-fn receive_into(
+fn receive_into<P: Place>(
     socket: BorrowedFd<'_>,
-    partial: &mut Partial,
+    partial: &mut Partial<P>,
     scratch: &mut [u8],
     descriptors: &mut Vec<OwnedFd>,
 ) -> Result<Option<Packet>> {
-    let bytes = &mut partial.message.bytes;
-    let before = bytes.len();
-    grow(bytes, partial.total, ROOM)?;
-    let room = (partial.total - before as u64).min(ROOM as u64) as usize;
     let (head, tail) = scratch.split_at_mut(HEADER);
-    // SAFETY: `grow` has reserved at least `room` bytes after the `before` that are filled; u8 needs no initialisation to be
-    // overwritten by the kernel, and nobody reads it before.
-    let place = unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().add(before), room) };
+    let place = partial.filling.room(ROOM);
+    let room = place.len();
     let mut pieces = [
         IoSliceMut::new(head),
         IoSliceMut::new(place),
         // What is longer than the rest of this message is of another one.
-        IoSliceMut::new(&mut tail[room..ROOM]),
+        IoSliceMut::new(&mut tail[room..]),
     ];
     let Some(received) = socket::receive(socket, &mut pieces, descriptors)? else {
         return Ok(None);
     };
-    if received == 0 {
-        return Ok(Some(Packet::End));
-    }
     if received < HEADER {
         return Ok(Some(Packet::Scratch(received)));
     }
     let (first, id) = header(scratch);
     let length = received - HEADER;
     if first & CONTINUED != 0 && id == partial.id {
-        check_part(bytes, partial.total, first & !CONTINUED, length)?;
-        // SAFETY: `check_part` says that `length` is not more than `room` bytes, all of which the kernel has just written.
-        unsafe { bytes.set_len(before + length) };
+        check_part(&partial.filling, first & !CONTINUED, length)?;
+        partial.filling.advance(length);
         return Ok(Some(Packet::Placed));
     }
     // It belongs elsewhere.
     let here = length.min(room);
-    // SAFETY: the kernel has written these bytes, which lie in the reserved room behind the filled part.
-    let misplaced = unsafe { std::slice::from_raw_parts(bytes.as_ptr().add(before), here) };
-    scratch[HEADER..HEADER + here].copy_from_slice(misplaced);
+    scratch[HEADER..HEADER + here].copy_from_slice(&partial.filling.room(ROOM)[..here]);
     Ok(Some(Packet::Scratch(received)))
 }

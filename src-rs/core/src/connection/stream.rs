@@ -4,7 +4,7 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-use super::{Message, Outgoing, Received, grow};
+use super::{Filling, HEADER, Intake, Message, Outgoing, Place, Received};
 use crate::error::{Error, Result};
 use crate::sys::socket;
 
@@ -16,7 +16,7 @@ const LONG: usize = 12;
 
 /// What one end has in hand.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(super) struct Stream<P> {
     is_socket: bool,
     /// How much of the message under way is sent, with its header.
     sent: u64,
@@ -25,11 +25,12 @@ pub(super) struct Stream {
     have: usize,
     /// How many bytes the message under way has; `None` before its header is complete.
     total: Option<u64>,
-    bytes: Vec<u8>,
+    /// What has come of it, if that was not all at once.
+    filling: Option<Filling<P>>,
     descriptors: Vec<OwnedFd>,
 }
 
-impl Stream {
+impl<P: Place> Stream<P> {
     pub(super) fn new(is_socket: bool) -> Self {
         Self {
             is_socket,
@@ -37,7 +38,7 @@ impl Stream {
             header: [0; LONG],
             have: 0,
             total: None,
-            bytes: Vec::new(),
+            filling: None,
             descriptors: Vec::new(),
         }
     }
@@ -90,10 +91,9 @@ impl Stream {
     pub(super) fn receive(
         &mut self,
         fd: BorrowedFd<'_>,
-        scratch: &mut [u8],
-        limit: u64,
+        intake: &mut Intake<'_, P>,
         steps: u32,
-    ) -> Result<Option<Received>> {
+    ) -> Result<Option<Received<P>>> {
         for _ in 0..steps {
             let Some(total) = self.total else {
                 match self.receive_header(fd)? {
@@ -101,41 +101,45 @@ impl Stream {
                     Some(false) => return Ok(Some(self.end())),
                     None => return Ok(None),
                 }
-                if self.total.is_some_and(|total| total > limit) {
+                if self.total.is_some_and(|total| total > intake.limit) {
                     return Ok(Some(Received::TooLong(self.total.take().unwrap_or_default())));
                 }
                 continue;
             };
-            // What fits and comes at once is not copied.
-            let scratch = &mut scratch[super::HEADER..];
-            let fits = self.bytes.is_empty() && total <= scratch.len() as u64 && self.descriptors.is_empty();
-            if total == 0 && fits {
-                self.total = None;
-                return Ok(Some(Received::Scratch(0)));
-            }
-            let moved = if total == 0 {
-                Some(0)
-            } else if fits {
-                let moved = receive_some(
-                    self.is_socket,
-                    fd,
-                    &mut scratch[..total as usize],
-                    &mut self.descriptors,
-                )?;
+            let moved = if let Some(filling) = &mut self.filling {
+                let room = filling.room(PIECE);
+                // A read of nothing would look like the end.
+                if room.is_empty() {
+                    Some(0)
+                } else {
+                    let moved = receive_some(self.is_socket, fd, room, &mut self.descriptors)?;
+                    filling.advance(moved.unwrap_or(0));
+                    moved
+                }
+            } else {
+                let scratch = &mut intake.scratch[HEADER..];
+                let most = scratch.len().min(total as usize);
+                let moved = match most {
+                    0 => Some(0),
+                    _ => receive_some(self.is_socket, fd, &mut scratch[..most], &mut self.descriptors)?,
+                };
+                // What fits and comes at once is not copied.
                 if moved.map(|moved| moved as u64) == Some(total) && self.descriptors.is_empty() {
                     self.total = None;
-                    return Ok(Some(Received::Scratch(total as usize)));
+                    return Ok(Some(Received::Scratch(most)));
                 }
-                self.bytes.extend_from_slice(&scratch[..moved.unwrap_or(0)]);
+                if let Some(moved) = moved {
+                    let mut filling = Filling::new(total, intake.allocate)?;
+                    filling.put(&intake.scratch[HEADER..HEADER + moved]);
+                    self.filling = Some(filling);
+                }
                 moved
-            } else {
-                self.receive_part(fd, total)?
             };
             let Some(moved) = moved else { return Ok(None) };
-            if self.bytes.len() as u64 == total {
+            if let Some(whole) = self.filling.take_if(|filling| filling.is_whole()) {
                 self.total = None;
                 return Ok(Some(Received::Message(Message {
-                    bytes: std::mem::take(&mut self.bytes),
+                    place: whole.place,
                     descriptors: std::mem::take(&mut self.descriptors),
                 })));
             }
@@ -144,19 +148,6 @@ impl Stream {
             }
         }
         Ok(None)
-    }
-
-    /// Receives what is there to the end of the message under way.
-    fn receive_part(&mut self, fd: BorrowedFd<'_>, total: u64) -> Result<Option<usize>> {
-        grow(&mut self.bytes, total, PIECE)?;
-        let before = self.bytes.len();
-        let room = (total - before as u64).min(PIECE as u64) as usize;
-        // SAFETY: `grow` has reserved at least `room` bytes after the `before` that are filled; the kernel overwrites them.
-        let place = unsafe { std::slice::from_raw_parts_mut(self.bytes.as_mut_ptr().add(before), room) };
-        let moved = receive_some(self.is_socket, fd, place, &mut self.descriptors)?;
-        // SAFETY: the kernel has just written that many bytes there.
-        unsafe { self.bytes.set_len(before + moved.unwrap_or(0)) };
-        Ok(moved)
     }
 
     /// Receives a header or a part of it. False at the end of the stream.
@@ -185,7 +176,7 @@ impl Stream {
         Ok(Some(true))
     }
 
-    fn end(&mut self) -> Received {
+    fn end(&mut self) -> Received<P> {
         let inside = self.have > 0 || self.total.is_some();
         *self = Self {
             sent: self.sent,
