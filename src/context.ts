@@ -3,6 +3,7 @@
  */
 import { inspect } from 'node:util';
 
+import { Pipe } from './connection.ts';
 import { ProcessError } from './errors.ts';
 import { getLogger, logToStderr } from './logging.ts';
 import { cpuCount } from './os.ts';
@@ -46,6 +47,8 @@ export class Context implements Bound {
   readonly [boundMethod]: StartMethod;
   /** `Process` whose children are started by this context's method. They have that method as their default, too. */
   readonly Process: typeof Process;
+  /** As `Pipe` of the package. */
+  readonly Pipe = Pipe;
   /** As `activeChildren` of the package. */
   readonly activeChildren = activeChildren;
   /** As `cpuCount` of the package. */

@@ -29,7 +29,7 @@ function sourceOf(object: Waitable): Source {
   const source = (fd: number, isReady = (): boolean => false): Source => ({ fd, isReady });
   if (typeof object === 'number') {
     if (Number.isInteger(object) && object >= 0 && object <= 0x7fffffff) return source(object);
-    throw invalidArgument(`${object} is no descriptor`, RangeError);
+    throw invalidArgument(`${object} is no descriptor: they are integers from 0 on`, RangeError);
   }
   if (typeof object !== 'object' || object === null) {
     throw invalidArgument(`expected connections, descriptors or sockets to wait for, not ${inspect(object)}`);
