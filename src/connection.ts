@@ -132,7 +132,9 @@ export class Connection {
     }
     if (!readable && !writable) throw invalidArgument('a connection must be readable or writable');
     // Pipe() passes what it has made already.
-    this.#held = types.isExternal(handle) ? (handle as unknown as object) : native.openConnection(checkDescriptor(handle));
+    this.#held = types.isExternal(handle)
+      ? (handle as unknown as object)
+      : native.openConnection(checkDescriptor(handle));
     this.#fd = native.connectionFileno(this.#held);
     this.#readable = readable;
     this.#writable = writable;
@@ -343,7 +345,11 @@ export class Connection {
 
   /** A printable form, such as `<Connection readable writable fd=21>`. */
   toString(): string {
-    const words = [this.#readable && 'readable', this.#writable && 'writable', this.#closed ? 'closed' : `fd=${this.#fd}`];
+    const words = [
+      this.#readable && 'readable',
+      this.#writable && 'writable',
+      this.#closed ? 'closed' : `fd=${this.#fd}`,
+    ];
     return `<${this.constructor.name} ${words.filter(Boolean).join(' ')}>`;
   }
 
@@ -379,7 +385,8 @@ export class Connection {
 
   #checkWritable(): void {
     this.#checkOpen();
-    if (!this.#writable) throw new ProcessError('ERR_MP_WRONG_DIRECTION', 'the connection is read-only: send over the other end');
+    if (!this.#writable)
+      throw new ProcessError('ERR_MP_WRONG_DIRECTION', 'the connection is read-only: send over the other end');
   }
 
   #checkReadable(): void {
@@ -488,7 +495,8 @@ export class Connection {
 
   /** What a result says that is no message in the scratch memory. */
   #received<T>(result: number, reading: Reading<T>, limit: number, what: string): { readonly value: T } | undefined {
-    if (result <= code.interrupted) throw new InterruptedError(`${what} of a connection`, signalName(code.interrupted - result));
+    if (result <= code.interrupted)
+      throw new InterruptedError(`${what} of a connection`, signalName(code.interrupted - result));
     switch (result) {
       case code.nothing:
         return undefined;
@@ -548,7 +556,6 @@ export class Connection {
     return (outcome as () => T)();
   }
 }
-
 
 /** What Pipe() takes besides `duplex` itself. */
 export interface PipeOptions {
@@ -656,9 +663,14 @@ function sliceOf(buffer: Bytes, offset = 0, size?: number): Uint8Array {
     }
   }
   if (offset + (size ?? 0) > bytes.length) {
-    throw invalidArgument(`${offset} + ${size ?? 0} is beyond the end of a buffer of ${bytes.length} bytes`, RangeError);
+    throw invalidArgument(
+      `${offset} + ${size ?? 0} is beyond the end of a buffer of ${bytes.length} bytes`,
+      RangeError,
+    );
   }
-  return offset === 0 && size === undefined ? bytes : bytes.subarray(offset, size === undefined ? undefined : offset + size);
+  return offset === 0 && size === undefined
+    ? bytes
+    : bytes.subarray(offset, size === undefined ? undefined : offset + size);
 }
 
 function into(place: Uint8Array): Reading<number> {

@@ -31,7 +31,9 @@ interface WithHandle {
 export function descriptorOf(object: object): number {
   const fd = udpDescriptor(object) ?? (object as WithHandle)._handle?.fd;
   if (typeof fd === 'number' && fd >= 0) return fd;
-  throw invalidArgument(`a ${object.constructor.name} that is not open has no descriptor to pass: ${inspect(object, { depth: 0 })}`);
+  throw invalidArgument(
+    `a ${object.constructor.name} that is not open has no descriptor to pass: ${inspect(object, { depth: 0 })}`,
+  );
 }
 
 function udpDescriptor(object: object): number | undefined {
@@ -56,14 +58,18 @@ addCarrier<net.Socket, { readonly allowHalfOpen: boolean }>({
   kind: 'net.Socket',
   is: (object) => isOf(object, 'net', 'Socket'),
   take: (socket) => ({ fd: descriptorOf(socket), details: { allowHalfOpen: socket.allowHalfOpen } }),
-  make: (fd, details) => new (require('node:net') as typeof net).Socket({ fd, readable: true, writable: true, ...details }),
+  make: (fd, details) =>
+    new (require('node:net') as typeof net).Socket({ fd, readable: true, writable: true, ...details }),
 });
 
 addCarrier<net.Server, { readonly allowHalfOpen: boolean; readonly pauseOnConnect: boolean }>({
   kind: 'net.Server',
   is: (object) => isOf(object, 'net', 'Server'),
   take: (server) => {
-    const { allowHalfOpen, pauseOnConnect } = server as net.Server & { allowHalfOpen: boolean; pauseOnConnect: boolean };
+    const { allowHalfOpen, pauseOnConnect } = server as net.Server & {
+      allowHalfOpen: boolean;
+      pauseOnConnect: boolean;
+    };
     return { fd: descriptorOf(server), details: { allowHalfOpen, pauseOnConnect } };
   },
   make: (fd, details) => new (require('node:net') as typeof net).Server(details).listen({ fd }),
@@ -94,6 +100,11 @@ const isPlain = (object: object): boolean => {
   const prototype: unknown = Object.getPrototypeOf(object);
   return prototype === Object.prototype || prototype === null;
 };
+
+/** Sets a property of plain data, `__proto__` too. */
+function put(object: object, key: string, value: unknown): void {
+  Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
+}
 
 /** Takes `value` apart; undefined if nothing in it, at any depth of plain data, travels as a descriptor. */
 export function pack(value: unknown): { readonly envelope: Envelope; readonly descriptors: number[] } | undefined {
@@ -127,8 +138,8 @@ export function pack(value: unknown): { readonly envelope: Envelope; readonly de
       return copy;
     }
     if (!Array.isArray(item) && !isPlain(item)) return item;
-    const copy = copied<Record<string, unknown>>(item, (Array.isArray(item) ? new Array(item.length) : {}) as never);
-    for (const [key, part] of Object.entries(item)) copy[key] = visit(part);
+    const copy = copied(item, Array.isArray(item) ? Object.assign([], { length: item.length }) : {});
+    for (const [key, part] of Object.entries(item)) put(copy, key, visit(part));
     return copy;
   };
   const envelope = { value: visit(value), handles };
@@ -146,12 +157,19 @@ export function unpack(decode: () => unknown, descriptors: readonly number[]): u
   try {
     const { value, handles } = (decode() ?? {}) as Partial<Envelope>;
     if (!Array.isArray(handles) || handles.length !== descriptors.length) {
-      throw new ProcessError('ERR_MP_CORRUPT', 'descriptors have arrived that no value refers to: receive them with recvHandle()');
+      throw new ProcessError(
+        'ERR_MP_CORRUPT',
+        'descriptors have arrived that no value refers to: receive them with recvHandle()',
+      );
     }
     const objects = new Map<unknown, object>();
     for (const { place, kind, details } of handles as Envelope['handles']) {
       const carrier = carriers.find((each) => each.kind === kind);
-      if (!carrier) throw new ProcessError('ERR_MP_CORRUPT', `a descriptor has arrived for a ${inspect(kind)}, which is not known here`);
+      if (!carrier)
+        throw new ProcessError(
+          'ERR_MP_CORRUPT',
+          `a descriptor has arrived for a ${inspect(kind)}, which is not known here`,
+        );
       objects.set(place, carrier.make(left[0] as number, details as never));
       left.shift();
     }
@@ -178,7 +196,7 @@ function replace(value: unknown, objects: ReadonlyMap<unknown, object>): unknown
       item.clear();
       for (const part of parts) item.add(visit(part));
     } else if (Array.isArray(item) || isPlain(item)) {
-      for (const [key, part] of Object.entries(item)) (item as Record<string, unknown>)[key] = visit(part);
+      for (const [key, part] of Object.entries(item)) put(item, key, visit(part));
     }
     return item;
   };

@@ -66,7 +66,8 @@ function find<T>(objects: readonly T[], sources: readonly Source[], timeoutMs: n
   });
   const left = sources.map((_, index) => index).filter((index) => !ready.has(index));
   const fds = left.map((index) => (sources[index] as Source).fd);
-  for (const place of waitReady(fds, 'read', ready.size > 0 ? 0 : timeoutMs, 'wait()')) ready.add(left[place] as number);
+  for (const place of waitReady(fds, 'read', ready.size > 0 ? 0 : timeoutMs, 'wait()'))
+    ready.add(left[place] as number);
   return objects.filter((_, index) => ready.has(index));
 }
 
