@@ -167,6 +167,9 @@ export interface Ended {
 /** A descriptor that is readable at once, like the sentinel of a process that has ended. The caller closes it. */
 export declare function endedSentinel(): number
 
+/** Ends all waits at `fd`, which is about to be closed: which they were. */
+export declare function endReady(fd: number): Array<number>
+
 /** Clears an event. */
 export declare function eventClear(handle: number): void
 

@@ -6,7 +6,7 @@ import { inspect, types } from 'node:util';
 
 import { BufferTooShort, EOFError } from './connection/errors.ts';
 import { addCarrier, closeAll, pack, unpack } from './connection/handles.ts';
-import { Turns, waitReady, whenReady } from './connection/ready.ts';
+import { Turns, endWaits, waitReady, whenReady } from './connection/ready.ts';
 import { InterruptedError, ProcessError, invalidArgument } from './errors.ts';
 import { native } from './native.ts';
 import { checkInteger, checkTimeout, checkWaitOptions, type WaitOptions } from './options.ts';
@@ -293,6 +293,7 @@ export class Connection {
     this.#closed = true;
     this.#inbox.run();
     this.#outbox.run();
+    endWaits(this.#fd);
     native.closeConnection(this.#held);
   }
 

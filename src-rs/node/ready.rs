@@ -65,7 +65,7 @@ impl Watch {
                 self.by_fd.remove(&fd);
             }
         }
-        // What was watched already can be watched for less.
+        // Those that are left are watched for anew.
         let _ = self.update(fd);
         if self.waits.is_empty() {
             keep_loop(self.handle, false);
@@ -181,6 +181,19 @@ pub fn cancel_ready(id: u32) -> bool {
         };
         watch.end(fd, &[id]);
         true
+    })
+}
+
+/// Ends all waits at `fd`, which is about to be closed: which they were.
+#[napi(catch_unwind)]
+pub fn end_ready(fd: i32) -> Vec<u32> {
+    WATCH.with_borrow_mut(|watch| {
+        let Some(watch) = watch else { return Vec::new() };
+        let ids = watch.by_fd.get(&fd).cloned().unwrap_or_default();
+        if !ids.is_empty() {
+            watch.end(fd, &ids);
+        }
+        ids
     })
 }
 

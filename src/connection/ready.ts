@@ -44,6 +44,12 @@ export function whenReady(fd: number, readiness: Readiness, ready: () => void): 
   };
 }
 
+/** `fd` is about to be closed: whoever waits for it is called. */
+export function endWaits(fd: number): void {
+  const ids = native.endReady(fd);
+  if (ids.length > 0) onReady(ids);
+}
+
 /** Calls `happened` whenever any of the descriptors that are waited for may be ready. Returns what ends that. */
 export function whenAnythingHappens(happened: () => void): () => void {
   watchers.add(happened);

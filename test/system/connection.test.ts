@@ -38,6 +38,7 @@ describe('connections', { timeout: TEST_TIMEOUT_MS }, () => {
     ['a thousand waits, a free loop and no threads', 'async: a thousand waits'],
     ['a long message leaves the loop free', 'async: a long message leaves the loop free'],
     ['a program ends when nothing is waited for', 'async: nothing keeps the program alive'],
+    ['closed while it is waited for', 'async: closed while waited for'],
     ['what the parent waits for at a fork is its own', 'async: pending at a fork'],
     ['what the parent is sending at a fork is its own', 'async: pending at a fork, sent on by the parent'],
     ['raw forks', 'raw fork'],

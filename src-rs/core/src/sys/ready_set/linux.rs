@@ -20,14 +20,15 @@ impl ReadySet {
             .during("epoll_create1")
     }
 
-    /// Watches `fd` for `interest` from now on, or no more if that is nothing. False if it is of a kind that is always
+    /// Watches `fd` for `interest` until it is told as ready once, or no more if that is nothing. False if it is of a kind that is always
     /// ready, a file for instance, and so is not watched.
     pub fn set(&self, fd: BorrowedFd<'_>, interest: Interest) -> Result<bool> {
         if interest == Interest::default() {
             let _ = self.0.delete(fd);
             return Ok(true);
         }
-        let mut flags = EpollFlags::empty();
+        // What its owner has closed while another process has it cannot be taken out any more: it is told once.
+        let mut flags = EpollFlags::EPOLLONESHOT;
         flags.set(EpollFlags::EPOLLIN, interest.read);
         flags.set(EpollFlags::EPOLLOUT, interest.write);
         let mut event = EpollEvent::new(flags, std::os::fd::AsRawFd::as_raw_fd(&fd) as u64);

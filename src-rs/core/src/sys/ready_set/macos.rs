@@ -23,7 +23,7 @@ impl ReadySet {
         Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
-    /// Watches `fd` for `interest` from now on, or no more if that is nothing. False if it is of a kind that is always
+    /// Watches `fd` for `interest` until it is told as ready once, or no more if that is nothing. False if it is of a kind that is always
     /// ready and so is not watched.
     pub fn set(&self, fd: BorrowedFd<'_>, interest: Interest) -> Result<bool> {
         let read = self.change(fd, libc::EVFILT_READ, interest.read)?;
@@ -35,7 +35,11 @@ impl ReadySet {
         let change = libc::kevent {
             ident: fd.as_raw_fd() as usize,
             filter,
-            flags: if watch { libc::EV_ADD } else { libc::EV_DELETE },
+            flags: if watch {
+                libc::EV_ADD | libc::EV_ONESHOT
+            } else {
+                libc::EV_DELETE
+            },
             fflags: 0,
             data: 0,
             udata: std::ptr::null_mut(),
