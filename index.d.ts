@@ -115,6 +115,14 @@ export declare function eventWait(handle: number, timeoutMs: number): number
 /** Ends this process at once. */
 export declare function exitNow(code: number): void
 
+/** The functions that are called most often. */
+export declare function fastCalls(): {
+  lockAcquire(handle: number, timeoutMs: number, recover: boolean): number
+  lockRelease(handle: number): number
+  semaphoreAcquire(handle: number, timeoutMs: number, recover: boolean): number
+  semaphoreRelease(handle: number, count: number): number
+}
+
 /** Fills `bytes` from the system's random generator. */
 export declare function fillRandom(bytes: Uint8Array): void
 
@@ -218,17 +226,11 @@ export type Kind = 'lock' | 'semaphore' | 'event' | 'condition' | 'barrier'
 /** Whose end the last call of this module was about. */
 export declare function lastHolderEnd(): HolderEnd | null
 
-/** Takes a lock, waiting up to `timeout_ms` milliseconds. */
-export declare function lockAcquire(handle: number, timeoutMs: number, recover: boolean): number
-
 /** Takes a lock back, which nothing interrupts. */
 export declare function lockReacquire(handle: number, recover: boolean): number
 
 /** Frees a lock whose holder has died with it. Whether that was so. */
 export declare function lockRecover(handle: number): boolean
-
-/** Gives a lock back. */
-export declare function lockRelease(handle: number): number
 
 /** This process's number in each of its arenas, by which the words of locks name it. */
 export declare function memberIds(): Array<number>
@@ -271,17 +273,11 @@ export declare const SEMAPHORE_MAX: number
 /** Bytes that a semaphore takes. */
 export declare const SEMAPHORE_SIZE: number
 
-/** Takes a permit, waiting up to `timeout_ms` milliseconds. */
-export declare function semaphoreAcquire(handle: number, timeoutMs: number, recover: boolean): number
-
 /** Gives a new semaphore its value and its highest one. */
 export declare function semaphoreBegin(handle: number, value: number, max: number): void
 
 /** Takes permits of the dead back. How many there were. */
 export declare function semaphoreRecover(handle: number): number
-
-/** Gives permits back. False if that were more than there may be. */
-export declare function semaphoreRelease(handle: number, count: number): boolean
 
 /** Permits that are there for the taking. */
 export declare function semaphoreValue(handle: number): number

@@ -2,6 +2,7 @@
 mod callback;
 mod children;
 mod error;
+mod fast;
 mod fork;
 mod shared;
 mod shared_memory;

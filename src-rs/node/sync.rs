@@ -26,6 +26,7 @@ use node_multiprocessing_core::uv::ffi::{Handle, HandleMemory, Loop, uv};
 use super::callback::Callback;
 use super::children::with_interrupts;
 use super::error::to_js;
+use super::fast::{Arguments, FastCall};
 
 /// What calls that wait return; one below -100 is -100 minus the signal that interrupted it, one from -10 down is -10 minus
 /// the reason why a barrier is broken, one from 10 up is 10 plus the index at a barrier.
@@ -151,29 +152,68 @@ fn code_of_outcome(env: Env, outcome: std::result::Result<Outcome<Taken>, Error>
     })
 }
 
-/// Takes a lock, waiting up to `timeout_ms` milliseconds.
-#[napi(catch_unwind)]
-pub fn lock_acquire(env: Env, handle: f64, timeout_ms: f64, recover: bool) -> Result<i32> {
-    let lock = Lock::at(Place::from_number(handle as u64), recover).map_err(|error| to_js(env, &error))?;
-    obtain(env, lock, timeout_ms)
+/// `lockAcquire(handle, timeoutMs, recover)`: takes a lock, waiting up to `timeoutMs` milliseconds.
+#[derive(Debug)]
+pub struct LockAcquire;
+
+impl FastCall for LockAcquire {
+    fn run(env: Env, arguments: Arguments) -> Result<i32> {
+        obtain(
+            env,
+            lock_at(env, arguments.number(0)?, arguments.boolean(2)?)?,
+            arguments.number(1)?,
+        )
+    }
 }
 
-/// Gives a lock back.
-#[napi(catch_unwind)]
-pub fn lock_release(env: Env, handle: f64) -> Result<i32> {
-    let lock = Lock::at(Place::from_number(handle as u64), false).map_err(|error| to_js(env, &error))?;
-    Ok(match lock.release() {
-        Released::Yes => code::TAKEN,
-        Released::WasFree => code::WAS_FREE,
-        Released::Abandoned(end) => code_of(Taken::Abandoned(end)),
-    })
+/// `lockRelease(handle)`: gives a lock back.
+#[derive(Debug)]
+pub struct LockRelease;
+
+impl FastCall for LockRelease {
+    fn run(env: Env, arguments: Arguments) -> Result<i32> {
+        Ok(match lock_at(env, arguments.number(0)?, false)?.release() {
+            Released::Yes => code::TAKEN,
+            Released::WasFree => code::WAS_FREE,
+            Released::Abandoned(end) => code_of(Taken::Abandoned(end)),
+        })
+    }
+}
+
+/// `semaphoreAcquire(handle, timeoutMs, recover)`: takes a permit, waiting up to `timeoutMs` milliseconds.
+#[derive(Debug)]
+pub struct SemaphoreAcquire;
+
+impl FastCall for SemaphoreAcquire {
+    fn run(env: Env, arguments: Arguments) -> Result<i32> {
+        obtain(
+            env,
+            semaphore_at(env, arguments.number(0)?, arguments.boolean(2)?)?,
+            arguments.number(1)?,
+        )
+    }
+}
+
+/// `semaphoreRelease(handle, count)`: gives permits back. 0 if that were more than there may be.
+#[derive(Debug)]
+pub struct SemaphoreRelease;
+
+impl FastCall for SemaphoreRelease {
+    fn run(env: Env, arguments: Arguments) -> Result<i32> {
+        let semaphore = semaphore_at(env, arguments.number(0)?, false)?;
+        let done = semaphore.release(arguments.number(1)? as u32);
+        done.map(i32::from).map_err(|error| to_js(env, &error))
+    }
 }
 
 /// Frees a lock whose holder has died with it. Whether that was so.
 #[napi(catch_unwind)]
 pub fn lock_recover(env: Env, handle: f64) -> Result<bool> {
-    let lock = Lock::at(Place::from_number(handle as u64), false).map_err(|error| to_js(env, &error))?;
-    Ok(lock.recover())
+    Ok(lock_at(env, handle, false)?.recover())
+}
+
+fn lock_at(env: Env, handle: f64, recover: bool) -> Result<Lock> {
+    Lock::at(Place::from_number(handle as u64), recover).map_err(|error| to_js(env, &error))
 }
 
 fn semaphore_at(env: Env, handle: f64, recover: bool) -> Result<Semaphore> {
@@ -193,19 +233,6 @@ pub const SEMAPHORE_MAX: u32 = semaphore::MAX_VALUE;
 pub fn semaphore_begin(env: Env, handle: f64, value: u32, max: u32) -> Result<()> {
     semaphore_at(env, handle, false)?.begin(value, max);
     Ok(())
-}
-
-/// Takes a permit, waiting up to `timeout_ms` milliseconds.
-#[napi(catch_unwind)]
-pub fn semaphore_acquire(env: Env, handle: f64, timeout_ms: f64, recover: bool) -> Result<i32> {
-    obtain(env, semaphore_at(env, handle, recover)?, timeout_ms)
-}
-
-/// Gives permits back. False if that were more than there may be.
-#[napi(catch_unwind)]
-pub fn semaphore_release(env: Env, handle: f64, count: u32) -> Result<bool> {
-    let semaphore = semaphore_at(env, handle, false)?;
-    semaphore.release(count).map_err(|error| to_js(env, &error))
 }
 
 /// Permits that are there for the taking.

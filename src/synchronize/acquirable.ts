@@ -105,7 +105,7 @@ export abstract class Acquirable {
     if (this.tryTake()) return true;
     const { acquire, handle } = this.#mechanism;
     const result = acquire(handle, block ? timeout : 0, this.#recovers);
-    checkInterrupted(result, `acquire() of a ${this.constructor.name}`);
+    if (result <= code.interrupted) checkInterrupted(result, `acquire() of a ${this.constructor.name}`);
     return this.finish(result);
   }
 
