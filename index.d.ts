@@ -32,6 +32,9 @@ export declare function barrierBegin(handle: number, parties: number): void
 /** Opens a barrier at which all have arrived. False if it was broken or reset meanwhile. */
 export declare function barrierComplete(handle: number, round: number): boolean
 
+/** Says that child `pid` is going to come to a barrier: if it dies first, the barrier breaks. */
+export declare function barrierExpect(handle: number, pid: number): void
+
 /** Makes a barrier as new. */
 export declare function barrierReset(handle: number): void
 
@@ -52,8 +55,8 @@ export interface BarrierState {
 /** Waits at a barrier. Whoever gets the highest index opens it by `barrierComplete`. */
 export declare function barrierWait(handle: number, timeoutMs: number): number
 
-/** Gives a wait up. False if it was over. */
-export declare function cancelWait(id: number): boolean
+/** Gives a wait up. What it came to at the last moment, if that is more than nothing. */
+export declare function cancelWait(id: number): Settled | null
 
 /** A descriptor that is readable once child `pid` has ended. The caller closes it. */
 export declare function childSentinel(pid: number): number

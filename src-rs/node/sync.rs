@@ -78,6 +78,18 @@ pub struct Settled {
     pub round: u32,
 }
 
+impl Settled {
+    fn new(wait: u32, taken: Taken) -> Self {
+        let code = code_of(taken);
+        Self {
+            wait,
+            code,
+            end: LAST_END.take().map(HolderEnd::from),
+            round: LAST_ROUND.get(),
+        }
+    }
+}
+
 thread_local! {
     static LAST_END: RefCell<Option<End>> = const { RefCell::new(None) };
     static WAITS: RefCell<BTreeMap<u32, Box<dyn Queued>>> = const { RefCell::new(BTreeMap::new()) };
@@ -326,6 +338,14 @@ pub fn barrier_begin(env: Env, handle: f64, parties: u32) -> Result<()> {
     Ok(())
 }
 
+/// Says that child `pid` is going to come to a barrier: if it dies first, the barrier breaks.
+#[napi(catch_unwind)]
+pub fn barrier_expect(env: Env, handle: f64, pid: i32) -> Result<()> {
+    barrier_at(env, handle)?
+        .expect(pid)
+        .map_err(|error| to_js(env, &error))
+}
+
 /// Waits at a barrier. Whoever gets the highest index opens it by `barrierComplete`.
 #[napi(catch_unwind)]
 pub fn barrier_wait(env: Env, handle: f64, timeout_ms: f64) -> Result<i32> {
@@ -432,14 +452,7 @@ unsafe extern "C" fn on_bell(handle: *mut Handle) {
             .into_iter()
             .map(|(wait, taken)| {
                 forget_wait(waits, handle, wait, true);
-                let code = code_of(taken);
-                let end = LAST_END.take().map(HolderEnd::from);
-                Settled {
-                    wait,
-                    code,
-                    end,
-                    round: LAST_ROUND.get(),
-                }
+                Settled::new(wait, taken)
             })
             .collect()
     });
@@ -456,16 +469,13 @@ fn forget_wait(
     handle: *mut Handle,
     id: u32,
     settled: bool,
-) -> bool {
-    let Some(wait) = waits.remove(&id) else {
-        return false;
-    };
-    wait.end(settled);
+) -> Option<Taken> {
+    let taken = waits.remove(&id)?.end(settled);
     doorbell::end();
     if waits.is_empty() {
         keep_loop(handle, false);
     }
-    true
+    taken
 }
 
 /// Begins to wait; the function given to `watchWaits` tells of the end.
@@ -496,13 +506,12 @@ pub fn await_shared(env: Env, kind: Kind, handle: f64, recover: bool) -> Result<
     Ok(id)
 }
 
-/// Gives a wait up. False if it was over.
+/// Gives a wait up. What it came to at the last moment, if that is more than nothing.
 #[napi(catch_unwind)]
-pub fn cancel_wait(id: u32) -> bool {
-    let Some(bell) = BELL.with_borrow(|bell| bell.as_ref().map(|bell| bell.handle)) else {
-        return false;
-    };
-    WAITS.with_borrow_mut(|waits| forget_wait(waits, bell, id, false))
+pub fn cancel_wait(id: u32) -> Option<Settled> {
+    let bell = BELL.with_borrow(|bell| bell.as_ref().map(|bell| bell.handle))?;
+    let taken = WAITS.with_borrow_mut(|waits| forget_wait(waits, bell, id, false))?;
+    Some(Settled::new(id, taken))
 }
 
 /// Child: what is waited for is the parent's business.

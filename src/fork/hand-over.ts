@@ -5,6 +5,8 @@ import { createRequire } from 'node:module';
 import type dgram from 'node:dgram';
 import type net from 'node:net';
 
+import { visitData } from '../plain-data.ts';
+
 const require = createRequire(import.meta.url);
 const { moduleLoadList } = process as unknown as { moduleLoadList: string[] };
 
@@ -22,29 +24,18 @@ export function handedOverDescriptors(value: unknown): number[] {
   const { Socket: UdpSocket } = moduleLoadList.includes('NativeModule dgram')
     ? (require('node:dgram') as typeof dgram)
     : { Socket: Nothing };
-  const seen = new Set<object>();
-  const visit = (item: unknown): void => {
-    if (typeof item !== 'object' || item === null || seen.has(item)) return;
-    seen.add(item);
-    if (item instanceof Socket || item instanceof Server) {
-      add((item as WithHandle)._handle?.fd);
-    } else if (item instanceof UdpSocket) {
-      const state = Object.getOwnPropertySymbols(item).find((symbol) => symbol.description === 'state symbol');
-      add((item as unknown as Record<symbol, { handle?: { fd?: number } }>)[state as symbol]?.handle?.fd);
-    } else if (Array.isArray(item) || item instanceof Set) {
-      for (const part of item) visit(part);
-    } else if (item instanceof Map) {
-      for (const [key, part] of item) {
-        visit(key);
-        visit(part);
-      }
-    } else if (Object.getPrototypeOf(item) === Object.prototype || Object.getPrototypeOf(item) === null) {
-      for (const part of Object.values(item)) visit(part);
-    }
-  };
   const add = (fd: number | undefined): void => {
     if (typeof fd === 'number' && fd > 2) found.add(fd);
   };
-  visit(value);
+  visitData(value, (item) => {
+    if (item instanceof Socket || item instanceof Server) {
+      add((item as WithHandle)._handle?.fd);
+      return true;
+    }
+    if (!(item instanceof UdpSocket)) return false;
+    const state = Object.getOwnPropertySymbols(item).find((symbol) => symbol.description === 'state symbol');
+    add((item as unknown as Record<symbol, { handle?: { fd?: number } }>)[state as symbol]?.handle?.fd);
+    return true;
+  });
   return [...found];
 }

@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import * as workerThreads from 'node:worker_threads';
 
 import type { HolderEnd, Kind } from '../../index.js';
+import { channels } from '../diagnostics.ts';
 import { InterruptedError, ProcessError, invalidArgument } from '../errors.ts';
 import { native } from '../native.ts';
 import { checkFunction, checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
@@ -104,7 +105,9 @@ export abstract class Acquirable {
     const timeout = checkTimeout(timeoutMs);
     if (this.tryTake()) return true;
     const { acquire, handle } = this.#mechanism;
-    const result = acquire(handle, block ? timeout : 0, this.#recovers);
+    const result = channels.wait.hasSubscribers
+      ? this.#acquireObserved(block ? timeout : 0)
+      : acquire(handle, block ? timeout : 0, this.#recovers);
     if (result <= code.interrupted) checkInterrupted(result, `acquire() of a ${this.constructor.name}`);
     return this.finish(result);
   }
@@ -122,8 +125,27 @@ export abstract class Acquirable {
     if (timeoutMs === 0) return this.acquire(false);
     const { kind, handle } = this.#mechanism;
     const begin = (): number => native.awaitShared(kind, handle, this.#recovers);
+    const since = performance.now();
     const settled = await waitAsync(begin, timeoutMs, signal);
+    this.#sayWaited(since, settled?.code ?? code.timedOut);
     return settled !== undefined && this.finish(settled.code, settled.end);
+  }
+
+  /** As the native call; says how long it took if that is more than no time. */
+  #acquireObserved(timeoutMs: number): number {
+    const { acquire, handle } = this.#mechanism;
+    const atOnce = acquire(handle, 0, this.#recovers);
+    if (atOnce !== code.timedOut || timeoutMs === 0) return atOnce;
+    const since = performance.now();
+    const result = acquire(handle, timeoutMs, this.#recovers);
+    this.#sayWaited(since, result);
+    return result;
+  }
+
+  #sayWaited(since: number, result: number): void {
+    if (!channels.wait.hasSubscribers) return;
+    const acquired = result === code.taken || result === code.recovered;
+    channels.wait.publish({ lock: this, waitedMs: performance.now() - since, acquired });
   }
 
   /**

@@ -18,7 +18,7 @@ function onSettled(all: Settled[]): void {
 /**
  * Waits for what `begin` has begun to wait for.
  *
- * @returns how it ended; undefined after the timeout.
+ * @returns how it ended; undefined after the timeout, unless it ended at that moment.
  * @throws the reason of `signal`, once it is aborted.
  */
 export async function waitAsync(
@@ -36,7 +36,7 @@ export async function waitAsync(
         done();
       });
       return () => {
-        if (pending.delete(id)) native.cancelWait(id);
+        if (pending.delete(id)) result = native.cancelWait(id) ?? undefined;
       };
     },
     timeoutMs,

@@ -167,6 +167,16 @@ impl Arena {
         self.me.load(SeqCst)
     }
 
+    /// The seat of child `pid` of this process, while that has not been reaped.
+    #[must_use]
+    pub fn seat_of_child(&self, pid: i32) -> Option<MemberId> {
+        let children = locked(&CHILDREN);
+        let seat = |&(child, arena, id): &(i32, &Self, MemberId)| {
+            (child == pid && std::ptr::eq(arena, self)).then_some(id)
+        };
+        children.iter().find_map(seat)
+    }
+
     fn header(&self) -> &Header {
         // SAFETY: the segment is page-aligned, longer than all tables, zero-filled and never unmapped; a header of zeros is
         // valid, and all its fields are atomics.
