@@ -160,6 +160,8 @@ impl Barrier {
 
     /// Makes it as new. Whoever waits is told that it was broken.
     pub fn reset(self) {
+        // Whoever has ended by now is not missed any more.
+        self.misses_somebody();
         loop {
             let word = self.load();
             if word.broken().is_none() && word.count() == 0 {
