@@ -66,7 +66,19 @@ export { ShareableList, type ShareableListOptions } from './shareable-list.ts';
 export type { ShareableValue } from './shared/list-format.ts';
 export type { AnyLock, LockOption, Synchronized } from './shared/locking.ts';
 export type { Assignable, Type, TypeCode, TypeName, ValueOf } from './shared/types.ts';
-export { RawArray, SharedArray, type Text } from './shared-array.ts';
+export { RawArray, SharedArray, type Text, type WideText } from './shared-array.ts';
+export { copy, synchronized } from './sharedctypes.ts';
+export {
+  struct,
+  StructType,
+  type Field,
+  type Fields,
+  type SharedInit,
+  type SharedType,
+  type SharedValueOf,
+  type StructInit,
+  type StructValue,
+} from './struct.ts';
 export { SharedMemory, type SharedMemoryDescriptor, type SharedMemoryOptions } from './shared-memory.ts';
 export type { StartMethodName } from './start-methods.ts';
 export { AbandonedLockError, type OnAbandoned } from './synchronize/abandoned.ts';

@@ -116,7 +116,7 @@ fn add<F: FastCall>(env: Env, calls: &mut Object<'_>, name: &CStr) -> Result<()>
   semaphoreRelease(handle: number, count: number): number
 }"
 )]
-pub fn fast_calls<'env>(env: &'env Env) -> Result<Object<'env>> {
+pub fn fast_calls(env: &Env) -> Result<Object<'_>> {
     let mut calls = Object::new(env)?;
     add::<sync::LockAcquire>(*env, &mut calls, c"lockAcquire")?;
     add::<sync::LockRelease>(*env, &mut calls, c"lockRelease")?;
