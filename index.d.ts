@@ -11,6 +11,9 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 /** Zero-filled memory that children forked from now on share. */
 export declare function allocateShared(size: number, align: number): SharedBlock
 
+/** Finds the semaphore of that name. */
+export declare function attachNamedSemaphore(name: string): object
+
 /** Finds the block of that name. */
 export declare function attachSharedMemory(name: string): object
 
@@ -85,6 +88,9 @@ export declare function conditionSleep(timeoutMs: number): number
 
 /** CPUs of the machine that are online. */
 export declare function cpuCount(): number
+
+/** Makes a semaphore. */
+export declare function createNamedSemaphore(name: string, value: number): object
 
 /** Makes a block. An anonymous one needs a generated name, `nmp_<pid>_<16 hexadecimal digits>`. */
 export declare function createSharedMemory(name: string, size: number, anonymous: boolean): object
@@ -238,6 +244,15 @@ export declare function lockRecover(handle: number): boolean
 /** This process's number in each of its arenas, by which the words of locks name it. */
 export declare function memberIds(): Array<number>
 
+/** Takes a permit, waiting up to `timeout_ms` milliseconds. As `lockAcquire`. */
+export declare function namedSemaphoreAcquire(semaphore: object, timeoutMs: number): number
+
+/** Gives a permit back. */
+export declare function namedSemaphoreRelease(semaphore: object): void
+
+/** How many permits there are. */
+export declare function namedSemaphoreValue(semaphore: object): number
+
 /** Opens a descriptor that is readable once process `pid` (any process) has ended. */
 export declare function openExitWatch(pid: number): number
 
@@ -367,6 +382,9 @@ export interface StatusFacts {
 
 /** Child: signals are delivered from here on. */
 export declare function unblockSignals(): void
+
+/** Removes the name of a semaphore. */
+export declare function unlinkNamedSemaphore(name: string): void
 
 /** Removes a block's name. */
 export declare function unlinkSharedMemory(block: object): void

@@ -67,6 +67,7 @@ export type { ShareableValue } from './shared/list-format.ts';
 export type { AnyLock, LockOption, Synchronized } from './shared/locking.ts';
 export type { Assignable, Type, TypeCode, TypeName, ValueOf } from './shared/types.ts';
 export { RawArray, SharedArray, type Text, type WideText } from './shared-array.ts';
+export { SemLock, semUnlink } from './sem-lock.ts';
 export { copy, synchronized } from './sharedctypes.ts';
 export {
   struct,

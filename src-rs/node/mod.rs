@@ -4,6 +4,7 @@ mod children;
 mod error;
 mod fast;
 mod fork;
+mod named_semaphore;
 mod shared;
 mod shared_memory;
 mod stdio;

@@ -30,7 +30,7 @@ use super::fast::{Arguments, FastCall};
 
 /// What calls that wait return; one below -100 is -100 minus the signal that interrupted it, one from -10 down is -10 minus
 /// the reason why a barrier is broken, one from 10 up is 10 plus the index at a barrier.
-mod code {
+pub mod code {
     pub const TIMED_OUT: i32 = 0;
     pub const TAKEN: i32 = 1;
     pub const RECOVERED: i32 = 2;

@@ -5,6 +5,7 @@ pub mod entropy;
 pub mod exit_watch;
 pub mod fd;
 pub mod memory;
+pub mod named_semaphore;
 #[cfg(target_os = "linux")]
 pub mod proc_fs;
 pub mod process_state;
