@@ -13,6 +13,7 @@ pub mod segment;
 pub mod semaphore;
 pub mod shared_memory;
 pub mod signal;
+pub mod sparse;
 #[cfg(target_os = "linux")]
 pub mod stub;
 pub mod wait;
