@@ -130,6 +130,11 @@ export declare function fastCalls(): {
   lockRelease(handle: number): number
   semaphoreAcquire(handle: number, timeoutMs: number, recover: boolean): number
   semaphoreRelease(handle: number, count: number): number
+  queuePut(queue: number, length: number, timeoutMs: number): number
+  queueGet(queue: number, timeoutMs: number): number
+  queuePutMany(queue: number, length: number, timeoutMs: number): number
+  queueGetMany(queue: number, max: number, timeoutMs: number): number
+  queueLength(queue: number): number
 }
 
 /** Fills `bytes` from the system's random generator. */
@@ -230,7 +235,7 @@ export interface Joined {
 export declare function keepLoopForChildren(keep: boolean): void
 
 /** What can be waited for. */
-export type Kind = 'lock' | 'semaphore' | 'event' | 'condition' | 'barrier'
+export type Kind = 'lock' | 'semaphore' | 'event' | 'condition' | 'barrier' | 'items' | 'room' | 'end'
 
 /** Whose end the last call of this module was about. */
 export declare function lastHolderEnd(): HolderEnd | null
@@ -261,6 +266,47 @@ export declare function pollChild(pid: number): Ended | null
 
 /** Somebody may learn the block's name: it outlives its object. */
 export declare function publishSharedMemory(block: object): void
+
+/** Bytes of each piece of memory for small messages. */
+export declare const QUEUE_SCRATCH_SIZE: number
+
+/** This process has done with a queue. */
+export declare function queueClose(number: number): void
+
+/** Makes a queue for up to `max` messages, 0 for any number. Its number in this process and its descendants. */
+export declare function queueCreate(max: number): number
+
+/** Takes a message into `into`; 1 once that is done. As `queueGet`. */
+export declare function queueGetInto(number: number, into: Uint8Array, timeoutMs: number): number
+
+/** Waits until all messages are done with. 1 once that is so. */
+export declare function queueJoin(number: number, timeoutMs: number): number
+
+/** The length of the message that was too long. */
+export declare function queueLastLength(): number
+
+/** Appends a message made of parts. As `queuePut`. */
+export declare function queuePutParts(number: number, parts: Array<Uint8Array>, timeoutMs: number): number
+
+/** The memory that small messages go through; to be asked for once. */
+export declare function queueScratch(): QueueScratch
+
+/** Memory that small messages go through. */
+export interface QueueScratch {
+  /** For those that are put. */
+  out: ArrayBuffer
+  /** For those that are got. */
+  input: ArrayBuffer
+}
+
+/** No message may come any more; `immediate`: nor go. */
+export declare function queueShutDown(number: number, immediate: boolean): void
+
+/** One message more is done with. False if all were. */
+export declare function queueTaskDone(number: number): boolean
+
+/** Messages that are not done with. */
+export declare function queueUnfinished(number: number): number
 
 /** How a wait for a descriptor ended. */
 export interface Readable {

@@ -4,7 +4,16 @@
 export { registerAtFork, type AtForkHooks } from './at-fork.ts';
 export { AuthenticationString } from './authkey.ts';
 export { getAllStartMethods, getContext, getStartMethod, setStartMethod, type Context } from './context.ts';
-export { BrokenBarrierError, ForkError, InterruptedError, ProcessError, type ErrorCode } from './errors.ts';
+export {
+  BrokenBarrierError,
+  Empty,
+  ForkError,
+  Full,
+  InterruptedError,
+  ProcessError,
+  ShutDown,
+  type ErrorCode,
+} from './errors.ts';
 export { Finalize, type FinalizeOptions } from './finalize.ts';
 export {
   forkSupport,
@@ -67,6 +76,7 @@ export type { ShareableValue } from './shared/list-format.ts';
 export type { AnyLock, LockOption, Synchronized } from './shared/locking.ts';
 export type { Assignable, Type, TypeCode, TypeName, ValueOf } from './shared/types.ts';
 export { RawArray, SharedArray, type Text, type WideText } from './shared-array.ts';
+export { JoinableQueue, Queue, SimpleQueue } from './queues.ts';
 export { SemLock, semUnlink } from './sem-lock.ts';
 export { copy, synchronized } from './sharedctypes.ts';
 export {

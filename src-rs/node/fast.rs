@@ -9,7 +9,7 @@ use napi::bindgen_prelude::{JsObjectValue, Object};
 use napi::{Env, Error, Result, Status, sys};
 use napi_derive::napi;
 
-use super::sync;
+use super::{queue, sync};
 
 /// Most arguments that such a call takes.
 const MOST: usize = 4;
@@ -114,6 +114,11 @@ fn add<F: FastCall>(env: Env, calls: &mut Object<'_>, name: &CStr) -> Result<()>
   lockRelease(handle: number): number
   semaphoreAcquire(handle: number, timeoutMs: number, recover: boolean): number
   semaphoreRelease(handle: number, count: number): number
+  queuePut(queue: number, length: number, timeoutMs: number): number
+  queueGet(queue: number, timeoutMs: number): number
+  queuePutMany(queue: number, length: number, timeoutMs: number): number
+  queueGetMany(queue: number, max: number, timeoutMs: number): number
+  queueLength(queue: number): number
 }"
 )]
 pub fn fast_calls(env: &Env) -> Result<Object<'_>> {
@@ -122,5 +127,10 @@ pub fn fast_calls(env: &Env) -> Result<Object<'_>> {
     add::<sync::LockRelease>(*env, &mut calls, c"lockRelease")?;
     add::<sync::SemaphoreAcquire>(*env, &mut calls, c"semaphoreAcquire")?;
     add::<sync::SemaphoreRelease>(*env, &mut calls, c"semaphoreRelease")?;
+    add::<queue::QueuePut>(*env, &mut calls, c"queuePut")?;
+    add::<queue::QueueGet>(*env, &mut calls, c"queueGet")?;
+    add::<queue::QueuePutMany>(*env, &mut calls, c"queuePutMany")?;
+    add::<queue::QueueGetMany>(*env, &mut calls, c"queueGetMany")?;
+    add::<queue::QueueLength>(*env, &mut calls, c"queueLength")?;
     Ok(calls)
 }

@@ -5,6 +5,7 @@ mod error;
 mod fast;
 mod fork;
 mod named_semaphore;
+mod queue;
 mod shared;
 mod shared_memory;
 mod stdio;

@@ -9,6 +9,7 @@ use napi_derive::napi;
 
 use node_multiprocessing_core::Error;
 use node_multiprocessing_core::process::blocking::{Interrupts, Outcome};
+use node_multiprocessing_core::queue::queue::What;
 use node_multiprocessing_core::shared::arena::Place;
 use node_multiprocessing_core::shared::members::End;
 use node_multiprocessing_core::shared::records::Count;
@@ -134,6 +135,12 @@ pub enum Kind {
     Condition,
     /// A barrier.
     Barrier,
+    /// A message in a queue.
+    Items,
+    /// Room in a queue.
+    Room,
+    /// That all messages of a queue are done with.
+    End,
 }
 
 fn queue(kind: Kind, handle: f64, recover: bool) -> std::result::Result<Box<dyn Queued>, Error> {
@@ -144,6 +151,9 @@ fn queue(kind: Kind, handle: f64, recover: bool) -> std::result::Result<Box<dyn 
         Kind::Event => Box::new(Wait::begin(Event::at(place)?, true)?),
         Kind::Condition => Box::new(Sleeper::begin(place, true)?),
         Kind::Barrier => Box::new(Party::begin(Barrier::at(place)?, true)?),
+        Kind::Items => Box::new(Wait::begin(super::queue::until(handle, What::Items)?, true)?),
+        Kind::Room => Box::new(Wait::begin(super::queue::until(handle, What::Room)?, true)?),
+        Kind::End => Box::new(Wait::begin(super::queue::until(handle, What::End)?, true)?),
     })
 }
 

@@ -39,8 +39,14 @@ export const code = {
 
 const { markAsUncloneable } = workerThreads as { markAsUncloneable?: (value: object) => void };
 
+const inheritOnly = new WeakSet();
+
+/** Whether only inheritance can carry `object` to another process. */
+export const isInheritOnly = (object: object): boolean => inheritOnly.has(object);
+
 /** Has structured clone (`postMessage`) refuse `object`, which would be something else at the other end. */
 export function refuseClones(object: object): void {
+  inheritOnly.add(object);
   if (markAsUncloneable) markAsUncloneable(object);
   // A property that cannot be cloned does it where Node has no word for it.
   else Object.defineProperty(object, 'inheritOnly', { value: (): void => {}, enumerable: true });

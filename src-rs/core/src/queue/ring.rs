@@ -82,6 +82,22 @@ pub struct ReaderSide {
     head: AtomicU64,
 }
 
+/// How many messages there are.
+#[must_use]
+pub fn length(writer: &WriterSide, reader: &ReaderSide) -> u32 {
+    // The head first: it never overtakes a tail that is read later.
+    let head = Mark(reader.head.load(SeqCst));
+    writer.written().wrapping_sub(head.count())
+}
+
+impl WriterSide {
+    /// How many messages were ever written; wraps.
+    #[must_use]
+    pub fn written(&self) -> u32 {
+        Mark(self.tail.load(SeqCst)).count()
+    }
+}
+
 /// Messages in shared memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Ring<'a> {
@@ -126,21 +142,13 @@ impl Ring<'_> {
     /// How many messages there are.
     #[must_use]
     pub fn len(self) -> u32 {
-        // The head first: it never overtakes a tail that is read later.
-        let head = self.head();
-        self.tail().count().wrapping_sub(head.count())
+        length(self.writer, self.reader)
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.len() == 0
-    }
-
-    /// How many messages were ever written; wraps.
-    #[must_use]
-    pub fn written(self) -> u32 {
-        self.tail().count()
     }
 
     fn header(&self, offset: u64) -> Result<&[AtomicU64; 2]> {
@@ -397,7 +405,7 @@ mod tests {
         let mut lengths = std::collections::VecDeque::new();
         let (mut written, mut read) = (0, 0);
         let mut buffer = vec![0; 4 << 20];
-        for _ in 0..60_000 {
+        for _ in 0..20_000 {
             let backlog = if next() % 1000 < 3 { 200 } else { 3 };
             for _ in 0..next() % backlog {
                 let length = match next() % 100 {
@@ -425,7 +433,7 @@ mod tests {
                 ring.shrink();
             }
         }
-        assert!(written > 50_000);
+        assert!(written > 15_000);
     }
 
     #[test]
@@ -452,7 +460,7 @@ mod tests {
         let ring = parts.ring();
         let mut buffer = vec![0; 1 << 20];
         let (mut written, mut read) = (0, 0);
-        for i in 0_u64..20_000 {
+        for i in 0_u64..6_000 {
             let length = (i * 7919 % 100_000) as usize;
             // One that dies right before the message would be in the queue.
             if i % 3 == 0 {

@@ -56,6 +56,15 @@ impl Place {
         }
     }
 
+    /// The place `bytes` behind this one.
+    #[must_use]
+    pub(crate) fn plus(self, bytes: u64) -> Self {
+        Self {
+            offset: self.offset + bytes,
+            ..self
+        }
+    }
+
     /// The number of its arena.
     #[must_use]
     pub fn arena(self) -> u32 {
@@ -224,8 +233,8 @@ impl Arena {
         self.atomic(offset)
     }
 
-    /// `T` is an atomic type.
-    fn atomic<T>(&self, offset: u64) -> Result<&T> {
+    /// `T` is an atomic type, or made of these and as large as it is aligned.
+    pub(crate) fn atomic<T>(&self, offset: u64) -> Result<&T> {
         let size = size_of::<T>() as u64;
         let end = offset.checked_add(size).ok_or(NO_OBJECT)?;
         if offset < HEAP_AT as u64 || end > self.segment.size() || !offset.is_multiple_of(size) {
