@@ -15,6 +15,7 @@ use node_multiprocessing_core::process::blocking::{Interrupts, Outcome};
 use node_multiprocessing_core::queue::queue::{Came, Queue, Until, What};
 use node_multiprocessing_core::sync::wait;
 use node_multiprocessing_core::sys::clock::Deadline;
+use node_multiprocessing_core::sys::memory;
 
 use super::children::with_interrupts;
 use super::error::to_js;
@@ -31,6 +32,9 @@ mod code {
     pub const TOO_LONG: i32 = -3;
     pub const INTERRUPTED: i32 = -100;
 }
+
+/// Longest message that `queueGet` takes there: longer ones are copied once only, to where they stay.
+const SMALL: usize = 8192;
 
 struct Scratch(*mut u8);
 
@@ -189,9 +193,9 @@ impl FastCall for QueueGet {
     fn run(env: Env, arguments: Arguments) -> Result<i32> {
         let queue = queue(arguments.number(0)?)?;
         let timeout_ms = arguments.number(1)?;
-        IN.with(|input| match queue.get_at_once(input.room(), timeout_ms > 0.0) {
+        IN.with(|input| match queue.get_at_once(&mut input.room()[..SMALL], timeout_ms > 0.0) {
             Ok(None) => waiting(env, |interrupts| {
-                queue.get(input.room(), Deadline::after_ms(timeout_ms), interrupts)
+                queue.get(&mut input.room()[..SMALL], Deadline::after_ms(timeout_ms), interrupts)
             }),
             Ok(Some(came)) => answer(env, Ok(came)),
             Err(error) => answer(env, Err(error)),
@@ -262,6 +266,7 @@ pub fn queue_last_length() -> f64 {
 #[napi(catch_unwind)]
 pub fn queue_get_into(env: Env, number: u32, mut into: Uint8Array, timeout_ms: f64) -> Result<i32> {
     let queue = queue(f64::from(number))?;
+    memory::keep_what_is_freed();
     // SAFETY: JavaScript waits for the call, and nobody else knows the memory.
     let room = unsafe { into.as_mut() };
     waiting(env, |interrupts| {

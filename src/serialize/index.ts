@@ -10,6 +10,9 @@ import { LAST_TAG, readSmall, writeSmall } from './small.ts';
 /** First bytes of messages that are not for the short path. */
 const Kind = { v8: 0x80, buffer: 0x81, bytes: 0x82, error: 0x83 } as const;
 
+/** Longer messages are copied once only, to where they stay. */
+const SMALL = 8192;
+
 /** A message that does not fit the memory for small ones: the bytes of its parts, one after the other. */
 export type Parts = readonly Uint8Array[];
 
@@ -29,7 +32,7 @@ export function encode(bytes: Buffer, at: number, value: unknown): number | Part
   if (end >= 0) return end;
   const parts = encodeParts(value);
   const length = parts.reduce((sum, part) => sum + part.length, 0);
-  if (length > bytes.length - at) return parts;
+  if (length > Math.min(bytes.length - at, SMALL)) return parts;
   end = at;
   for (const part of parts) {
     bytes.set(part, end);
