@@ -15,7 +15,7 @@ use node_multiprocessing_core::process::blocking::{Interrupts, Outcome};
 use node_multiprocessing_core::queue::queue::{Came, Queue, Until, What};
 use node_multiprocessing_core::sync::wait;
 use node_multiprocessing_core::sys::clock::Deadline;
-use node_multiprocessing_core::sys::memory;
+use node_multiprocessing_core::sys::allocator;
 
 use super::children::with_interrupts;
 use super::error::to_js;
@@ -266,7 +266,7 @@ pub fn queue_last_length() -> f64 {
 #[napi(catch_unwind)]
 pub fn queue_get_into(env: Env, number: u32, mut into: Uint8Array, timeout_ms: f64) -> Result<i32> {
     let queue = queue(f64::from(number))?;
-    memory::keep_what_is_freed();
+    allocator::keep_what_is_freed();
     // SAFETY: JavaScript waits for the call, and nobody else knows the memory.
     let room = unsafe { into.as_mut() };
     waiting(env, |interrupts| {

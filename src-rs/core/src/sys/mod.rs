@@ -1,4 +1,5 @@
 //! One kernel topic per file, each a thin typed wrapper: no policy, no state beyond what the kernel keeps.
+pub mod allocator;
 pub mod clock;
 pub mod death;
 pub mod entropy;
