@@ -90,7 +90,8 @@ export function decode(bytes: Buffer, at: number, end: number, owned: boolean): 
     case Kind.error: {
       let value: unknown;
       try {
-        value = deserialize(rest);
+        // Typed arrays come as views of the bytes that are read.
+        value = deserialize(owned ? rest : Buffer.from(new Uint8Array(rest).buffer));
       } catch (cause) {
         throw corrupt('V8 cannot read it', cause);
       }
