@@ -179,7 +179,11 @@ abstract class AnyQueue<T> {
     }
   }
 
-  #observed<R>(operation: 'get' | 'put', timeoutMs: number, attempt: (timeoutMs: number) => R | undefined): R | undefined {
+  #observed<R>(
+    operation: 'get' | 'put',
+    timeoutMs: number,
+    attempt: (timeoutMs: number) => R | undefined,
+  ): R | undefined {
     const atOnce = attempt(0);
     if (atOnce !== undefined) return atOnce;
     const since = performance.now();
@@ -250,23 +254,20 @@ abstract class AnyQueue<T> {
     const count = fast.queueGetMany(this.#number, max, timeoutMs);
     if (count === code.tooLong) return this.#getLarge(timeoutMs) ?? [];
     if (count < 0) return explain(count, 'getMany()') ?? [];
-    const items = new Array<T>(count);
+    const items: T[] = [];
     let at = 0;
     let failure: { error: unknown } | undefined;
-    let rebuilt = 0;
     for (let i = 0; i < count; i += 1) {
       const begin = at + FRAME;
       at = begin + input.readUInt32LE(at);
       try {
-        items[rebuilt] = decode(input, begin, at, false) as T;
-        rebuilt += 1;
+        items.push(decode(input, begin, at, false) as T);
       } catch (error) {
         failure = { error };
       }
     }
-    items.length = rebuilt;
     // One that cannot be rebuilt is not to take the others with it.
-    if (rebuilt === 0 && failure) throw failure.error;
+    if (items.length === 0 && failure) throw failure.error;
     return items;
   }
 

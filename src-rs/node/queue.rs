@@ -14,8 +14,8 @@ use napi_derive::napi;
 use node_multiprocessing_core::process::blocking::{Interrupts, Outcome};
 use node_multiprocessing_core::queue::queue::{Came, Queue, Until, What};
 use node_multiprocessing_core::sync::wait;
-use node_multiprocessing_core::sys::clock::Deadline;
 use node_multiprocessing_core::sys::allocator;
+use node_multiprocessing_core::sys::clock::Deadline;
 
 use super::children::with_interrupts;
 use super::error::to_js;
@@ -47,7 +47,7 @@ impl Scratch {
     fn buffer(&self, env: Env) -> Result<Unknown<'static>> {
         let mut buffer = null_mut();
         // SAFETY: the memory is never freed; JavaScript and these calls use it by turns, on this thread.
-        check_status!(unsafe {
+        let status = unsafe {
             sys::napi_create_external_arraybuffer(
                 env.raw(),
                 self.0.cast(),
@@ -56,7 +56,8 @@ impl Scratch {
                 null_mut(),
                 &raw mut buffer,
             )
-        })?;
+        };
+        check_status!(status)?;
         // SAFETY: made just now in this environment.
         unsafe { Unknown::from_napi_value(env.raw(), buffer) }
     }
@@ -65,13 +66,18 @@ impl Scratch {
     fn bytes(&self, length: f64) -> Result<&[u8]> {
         let length = length as usize;
         if length > QUEUE_SCRATCH_SIZE as usize {
-            return Err(napi::Error::from_reason("a message longer than the memory for it"));
+            return Err(napi::Error::from_reason(
+                "a message longer than the memory for it",
+            ));
         }
         // SAFETY: initialised and never freed; nobody writes to it during a call.
         Ok(unsafe { std::slice::from_raw_parts(self.0, length) })
     }
 
-    #[allow(clippy::mut_from_ref, reason = "the memory is JavaScript's, which waits for the call")]
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "the memory is JavaScript's, which waits for the call"
+    )]
     fn room(&self) -> &mut [u8] {
         // SAFETY: as in `bytes`; one call at a time asks for it.
         unsafe { std::slice::from_raw_parts_mut(self.0, QUEUE_SCRATCH_SIZE as usize) }
@@ -193,13 +199,19 @@ impl FastCall for QueueGet {
     fn run(env: Env, arguments: Arguments) -> Result<i32> {
         let queue = queue(arguments.number(0)?)?;
         let timeout_ms = arguments.number(1)?;
-        IN.with(|input| match queue.get_at_once(&mut input.room()[..SMALL], timeout_ms > 0.0) {
-            Ok(None) => waiting(env, |interrupts| {
-                queue.get(&mut input.room()[..SMALL], Deadline::after_ms(timeout_ms), interrupts)
-            }),
-            Ok(Some(came)) => answer(env, Ok(came)),
-            Err(error) => answer(env, Err(error)),
-        })
+        IN.with(
+            |input| match queue.get_at_once(&mut input.room()[..SMALL], timeout_ms > 0.0) {
+                Ok(None) => waiting(env, |interrupts| {
+                    queue.get(
+                        &mut input.room()[..SMALL],
+                        Deadline::after_ms(timeout_ms),
+                        interrupts,
+                    )
+                }),
+                Ok(Some(came)) => answer(env, Ok(came)),
+                Err(error) => answer(env, Err(error)),
+            },
+        )
     }
 }
 
@@ -296,11 +308,13 @@ pub fn queue_unfinished(number: u32) -> Result<u32> {
 pub fn queue_join(env: Env, number: u32, timeout_ms: f64) -> Result<i32> {
     let until = queue(f64::from(number))?.until(What::End);
     waiting(env, |interrupts| {
-        Ok(match wait::obtain(until, Deadline::after_ms(timeout_ms), interrupts)? {
-            Outcome::Done(_) => Came::Done(1),
-            Outcome::TimedOut => Came::TimedOut,
-            Outcome::Interrupted(signal) => Came::Interrupted(signal),
-        })
+        Ok(
+            match wait::obtain(until, Deadline::after_ms(timeout_ms), interrupts)? {
+                Outcome::Done(_) => Came::Done(1),
+                Outcome::TimedOut => Came::TimedOut,
+                Outcome::Interrupted(signal) => Came::Interrupted(signal),
+            },
+        )
     })
 }
 

@@ -108,7 +108,9 @@ const corrupt = (what: string, cause?: unknown): ProcessError =>
 function notSerializable(cause: unknown): ProcessError {
   if (cause instanceof ProcessError) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new ProcessError('ERR_MP_NOT_SERIALIZABLE', `the value cannot be sent to another process: ${reason}`, { cause });
+  return new ProcessError('ERR_MP_NOT_SERIALIZABLE', `the value cannot be sent to another process: ${reason}`, {
+    cause,
+  });
 }
 
 /** What an error is made of. */

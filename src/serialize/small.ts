@@ -5,7 +5,18 @@
  */
 import { ProcessError } from '../errors.ts';
 
-const Tag = { undefined: 0, null: 1, true: 2, false: 3, int: 4, double: 5, latin1: 6, utf16: 7, array: 8, object: 9 } as const;
+const Tag = {
+  undefined: 0,
+  null: 1,
+  true: 2,
+  false: 3,
+  int: 4,
+  double: 5,
+  latin1: 6,
+  utf16: 7,
+  array: 8,
+  object: 9,
+} as const;
 
 /** First byte of all other messages is above the tags. */
 export const LAST_TAG = Tag.object;
@@ -217,7 +228,7 @@ function readLength(bytes: Bytes, end: number): number {
 }
 
 /** Short strings met lately: most are keys, or values of few kinds. */
-const known = new Array<string>(512).fill('');
+const known = Array.from({ length: 512 }, () => '');
 
 function readString(bytes: Bytes, end: number): string {
   const tag = bytes[take(1, end)];
@@ -230,7 +241,11 @@ function readString(bytes: Bytes, end: number): string {
   const from = take(length, end);
   if (length === 0) return '';
   const hash =
-    (length * 31 + (bytes[from] as number) * 7 + (bytes[from + (length >> 1)] as number) * 17 + (bytes[from + length - 1] as number)) & 511;
+    (length * 31 +
+      (bytes[from] as number) * 7 +
+      (bytes[from + (length >> 1)] as number) * 17 +
+      (bytes[from + length - 1] as number)) &
+    511;
   const candidate = known[hash] as string;
   if (candidate.length === length) {
     let i = 0;

@@ -34,7 +34,11 @@ export class AsyncTurns {
    * @returns what `attempt` returned; undefined after the timeout.
    * @throws what `attempt` throws, or the reason of `signal`.
    */
-  async take<T>(attempt: () => T | undefined, timeoutMs: number, signal: AbortSignal | undefined): Promise<T | undefined> {
+  async take<T>(
+    attempt: () => T | undefined,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<T | undefined> {
     signal?.throwIfAborted();
     this.#begin();
     let result: T | undefined;

@@ -21,7 +21,10 @@ const tests: Record<string, [title: string, options?: RunOptions]> = {
   joinFirst: ['1,000 items of 100 KB are all there after their producer has ended', gc],
   waiting: ['waits cost no CPU, end by timeout, abort and close, a thousand at once'],
   shutDown: ['shutdown: whoever waits is told, items can still be got, or are thrown away'],
-  killed: ['producers and consumers are killed at any moment: nothing is torn, lost or stuck', { timeoutMs: 2 * WATCHDOG_MS }],
+  killed: [
+    'producers and consumers are killed at any moment: nothing is torn, lost or stuck',
+    { timeoutMs: 2 * WATCHDOG_MS },
+  ],
   many: ['200 queues and their descriptors'],
   observed: ['waits are told on a diagnostics channel'],
 };

@@ -2,6 +2,9 @@
 //!
 //! [`ring`] says where messages lie, and that a process that is killed at any instruction leaves a queue that is whole;
 //! [`queue`] lets processes take turns and wait.
-#[allow(clippy::module_inception, reason = "the queue itself, beside the ring it is made of")]
+#[allow(
+    clippy::module_inception,
+    reason = "the queue itself, beside the ring it is made of"
+)]
 pub mod queue;
 pub mod ring;

@@ -304,7 +304,10 @@ impl Queue {
         }
     }
 
-    fn writing<'a>(&'a self, parts: &'a [&'a [u8]]) -> impl FnMut(Ring<'_>) -> Result<Option<Came<u64>>> + 'a {
+    fn writing<'a>(
+        &'a self,
+        parts: &'a [&'a [u8]],
+    ) -> impl FnMut(Ring<'_>) -> Result<Option<Came<u64>>> + 'a {
         move |ring| {
             if self.block.is_shut_down() {
                 return Ok(Some(Came::ShutDown));
@@ -318,7 +321,10 @@ impl Queue {
     }
 
     /// Writes frames, the last ones of which there may be no room for: how many bytes of them it has written.
-    fn writing_many<'a>(&'a self, frames: &'a [u8]) -> impl FnMut(Ring<'_>) -> Result<Option<Came<u64>>> + 'a {
+    fn writing_many<'a>(
+        &'a self,
+        frames: &'a [u8],
+    ) -> impl FnMut(Ring<'_>) -> Result<Option<Came<u64>>> + 'a {
         move |ring| {
             if self.block.is_shut_down() {
                 return Ok(Some(Came::ShutDown));
@@ -420,7 +426,13 @@ impl Queue {
 
     /// Appends a message, waiting for room.
     pub fn put(&self, parts: &[&[u8]], deadline: Deadline, interrupts: Interrupts<'_>) -> Result<Came<u64>> {
-        let came = self.in_time(self.writers, &self.room, deadline, interrupts, &mut self.writing(parts))?;
+        let came = self.in_time(
+            self.writers,
+            &self.room,
+            deadline,
+            interrupts,
+            &mut self.writing(parts),
+        )?;
         if let Came::Done(_) = came {
             self.after_writing(1);
         }
@@ -456,7 +468,13 @@ impl Queue {
 
     /// Takes the oldest message into `into`, waiting for it: its length.
     pub fn get(&self, into: &mut [u8], deadline: Deadline, interrupts: Interrupts<'_>) -> Result<Came<u64>> {
-        let came = self.in_time(self.readers, &self.items, deadline, interrupts, &mut self.reading(into))?;
+        let came = self.in_time(
+            self.readers,
+            &self.items,
+            deadline,
+            interrupts,
+            &mut self.reading(into),
+        )?;
         if let Came::Done(_) = came {
             self.after_reading(1);
         }
@@ -490,7 +508,12 @@ impl Queue {
                 return false;
             }
             let next = done.wrapping_add(1);
-            if self.block.done.compare_exchange(done, next, SeqCst, SeqCst).is_ok() {
+            if self
+                .block
+                .done
+                .compare_exchange(done, next, SeqCst, SeqCst)
+                .is_ok()
+            {
                 if self.end.holds() {
                     self.end.tell(Count::All);
                 }
