@@ -21,9 +21,9 @@ const code = { timedOut: -1, shutDown: -2, tooLong: -3, interrupted: -100 } as c
 /** Bytes before each message of several. */
 const FRAME = 4;
 
-const scratch = native.queueScratch();
-const out = Buffer.from(scratch.out);
-const input = Buffer.from(scratch.input);
+/** Memory that small messages go through. */
+let out: Buffer;
+let input: Buffer;
 /** A getter of a value that is being written may put something itself. */
 let isWriting = false;
 
@@ -48,6 +48,11 @@ abstract class AnyQueue<T> {
   /** @internal */
   constructor(max: number) {
     checkCanShare();
+    if (out === undefined) {
+      const scratch = native.queueScratch();
+      out = Buffer.from(scratch.out);
+      input = Buffer.from(scratch.input);
+    }
     this.#max = max;
     this.#number = native.queueCreate(max);
     this.#getters = new AsyncTurns('items', this.#number);
