@@ -11,10 +11,12 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 /** Zero-filled memory that children forked from now on share. */
 export declare function allocateShared(size: number, align: number): SharedBlock
 
-/** How a wait for several descriptors ended. */
+/** How a wait for several things ended. */
 export interface AnyReady {
-  /** The places of those that are ready. */
+  /** The places of the descriptors that are ready. */
   ready: Array<number>
+  /** The places of the queues that have something. */
+  readyQueues: Array<number>
   /** The signal that interrupted the wait. */
   interruptedBy?: number
 }
@@ -26,6 +28,9 @@ export interface Arrived {
   /** Descriptors that came with it; the caller's from now on. */
   descriptors: Array<number>
 }
+
+/** Finds the semaphore of that name. */
+export declare function attachNamedSemaphore(name: string): object
 
 /** Finds the block of that name. */
 export declare function attachSharedMemory(name: string): object
@@ -54,6 +59,9 @@ export declare function barrierBegin(handle: number, parties: number): void
 /** Opens a barrier at which all have arrived. False if it was broken or reset meanwhile. */
 export declare function barrierComplete(handle: number, round: number): boolean
 
+/** Says that child `pid` is going to come to a barrier: if it dies first, the barrier breaks. */
+export declare function barrierExpect(handle: number, pid: number): void
+
 /** Makes a barrier as new. */
 export declare function barrierReset(handle: number): void
 
@@ -77,8 +85,8 @@ export declare function barrierWait(handle: number, timeoutMs: number): number
 /** Gives a wait up. False if it was over. */
 export declare function cancelReady(id: number): boolean
 
-/** Gives a wait up. False if it was over. */
-export declare function cancelWait(id: number): boolean
+/** Gives a wait up. What it came to at the last moment, if that is more than nothing. */
+export declare function cancelWait(id: number): Settled | null
 
 /** A descriptor that is readable once child `pid` has ended. The caller closes it. */
 export declare function childSentinel(pid: number): number
@@ -141,6 +149,9 @@ export declare function connectionTake(held: object): Arrived
 /** CPUs of the machine that are online. */
 export declare function cpuCount(): number
 
+/** Makes a semaphore. */
+export declare function createNamedSemaphore(name: string, value: number): object
+
 /** Both ends of a new pipe. */
 export declare function createPipe(): [object, object]
 
@@ -181,6 +192,19 @@ export declare function eventWait(handle: number, timeoutMs: number): number
 
 /** Ends this process at once. */
 export declare function exitNow(code: number): void
+
+/** The functions that are called most often. */
+export declare function fastCalls(): {
+  lockAcquire(handle: number, timeoutMs: number, recover: boolean): number
+  lockRelease(handle: number): number
+  semaphoreAcquire(handle: number, timeoutMs: number, recover: boolean): number
+  semaphoreRelease(handle: number, count: number): number
+  queuePut(queue: number, length: number, timeoutMs: number): number
+  queueGet(queue: number, timeoutMs: number): number
+  queuePutMany(queue: number, length: number, timeoutMs: number): number
+  queueGetMany(queue: number, max: number, timeoutMs: number): number
+  queueLength(queue: number): number
+}
 
 /** Fills `bytes` from the system's random generator. */
 export declare function fillRandom(bytes: Uint8Array): void
@@ -280,13 +304,10 @@ export interface Joined {
 export declare function keepLoopForChildren(keep: boolean): void
 
 /** What can be waited for. */
-export type Kind = 'lock' | 'semaphore' | 'event' | 'condition' | 'barrier'
+export type Kind = 'lock' | 'semaphore' | 'event' | 'condition' | 'barrier' | 'items' | 'room' | 'end'
 
 /** Whose end the last call of this module was about. */
 export declare function lastHolderEnd(): HolderEnd | null
-
-/** Takes a lock, waiting up to `timeout_ms` milliseconds. */
-export declare function lockAcquire(handle: number, timeoutMs: number, recover: boolean): number
 
 /** Takes a lock back, which nothing interrupts. */
 export declare function lockReacquire(handle: number, recover: boolean): number
@@ -294,11 +315,17 @@ export declare function lockReacquire(handle: number, recover: boolean): number
 /** Frees a lock whose holder has died with it. Whether that was so. */
 export declare function lockRecover(handle: number): boolean
 
-/** Gives a lock back. */
-export declare function lockRelease(handle: number): number
-
 /** This process's number in each of its arenas, by which the words of locks name it. */
 export declare function memberIds(): Array<number>
+
+/** Takes a permit, waiting up to `timeout_ms` milliseconds. As `lockAcquire`. */
+export declare function namedSemaphoreAcquire(semaphore: object, timeoutMs: number): number
+
+/** Gives a permit back. */
+export declare function namedSemaphoreRelease(semaphore: object): void
+
+/** How many permits there are. */
+export declare function namedSemaphoreValue(semaphore: object): number
 
 /** A connection over `fd`, which is its own from now on, unless that fails. */
 export declare function openConnection(fd: number): object
@@ -311,6 +338,50 @@ export declare function pollChild(pid: number): Ended | null
 
 /** Somebody may learn the block's name: it outlives its object. */
 export declare function publishSharedMemory(block: object): void
+
+/** Bytes of each piece of memory for small messages. */
+export declare const QUEUE_SCRATCH_SIZE: number
+
+/** This process has done with a queue. */
+export declare function queueClose(number: number): void
+
+/** Makes a queue for up to `max` messages, 0 for any number. Its number in this process and its descendants. */
+export declare function queueCreate(max: number): number
+
+/** Takes a message into `into`; 1 once that is done. As `queueGet`. */
+export declare function queueGetInto(number: number, into: Uint8Array, timeoutMs: number): number
+
+/** Waits until all messages are done with. 1 once that is so. */
+export declare function queueJoin(number: number, timeoutMs: number): number
+
+/** The length of the message that was too long. */
+export declare function queueLastLength(): number
+
+/** Whether there is something in the queue, or it was shut down. Nothing is taken: if so, the next one who waits is told, too. */
+export declare function queuePeek(number: number): boolean
+
+/** Appends a message made of parts. As `queuePut`. */
+export declare function queuePutParts(number: number, parts: Array<Uint8Array>, timeoutMs: number): number
+
+/** The memory that small messages go through; to be asked for once. */
+export declare function queueScratch(): QueueScratch
+
+/** Memory that small messages go through. */
+export interface QueueScratch {
+  /** For those that are put. */
+  out: ArrayBuffer
+  /** For those that are got. */
+  input: ArrayBuffer
+}
+
+/** No message may come any more; `immediate`: nor go. */
+export declare function queueShutDown(number: number, immediate: boolean): void
+
+/** One message more is done with. False if all were. */
+export declare function queueTaskDone(number: number): boolean
+
+/** Messages that are not done with. */
+export declare function queueUnfinished(number: number): number
 
 /** How a wait for a descriptor ended. */
 export interface Readable {
@@ -341,17 +412,11 @@ export declare const SEMAPHORE_MAX: number
 /** Bytes that a semaphore takes. */
 export declare const SEMAPHORE_SIZE: number
 
-/** Takes a permit, waiting up to `timeout_ms` milliseconds. */
-export declare function semaphoreAcquire(handle: number, timeoutMs: number, recover: boolean): number
-
 /** Gives a new semaphore its value and its highest one. */
 export declare function semaphoreBegin(handle: number, value: number, max: number): void
 
 /** Takes permits of the dead back. How many there were. */
 export declare function semaphoreRecover(handle: number): number
-
-/** Gives permits back. False if that were more than there may be. */
-export declare function semaphoreRelease(handle: number, count: number): boolean
 
 /** Permits that are there for the taking. */
 export declare function semaphoreValue(handle: number): number
@@ -439,11 +504,20 @@ export interface StatusFacts {
 /** Child: signals are delivered from here on. */
 export declare function unblockSignals(): void
 
+/** Removes the name of a semaphore. */
+export declare function unlinkNamedSemaphore(name: string): void
+
 /** Removes a block's name. */
 export declare function unlinkSharedMemory(block: object): void
 
 /** Child: lets go of the parent's handles that `fork` left referenced. */
 export declare function unreferenceAll(handedOver: Array<number>): void
+
+/**
+ * Blocks until any of `fds` can be read, or written, any of `queues` has something, the timeout has passed, or a signal that
+ * the program handles asks it to end. With queues, `watchWaits()` comes first.
+ */
+export declare function waitAny(fds: Array<number>, write: boolean, queues: Array<number>, timeoutMs: number): AnyReady
 
 /** A child and its status word. */
 export interface Waited {
@@ -473,9 +547,6 @@ export interface WaitOptions {
 
 /** waitpid(2). */
 export declare function waitpid(pid: number, options: number): Waited
-
-/** Blocks until any of `fds` can be read, or written, the timeout has passed, or a signal that the program handles asks it to end. */
-export declare function waitReady(fds: Array<number>, write: boolean, timeoutMs: number): AnyReady
 
 /**
  * Has `on_exit` called from the event loop when children have ended, with those that were reaped then. Does not keep

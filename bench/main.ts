@@ -3,6 +3,7 @@ import { Command } from 'commander';
 
 import { lifecycleCommand } from './lifecycle/suite.ts';
 import { lockCommand } from './lock/suite.ts';
+import { queueCommand } from './queue/suite.ts';
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => process.exit(1)); // helpers are ended by the exit handlers
@@ -12,4 +13,5 @@ await new Command('bench')
   .description('Benchmarks of node-multiprocessing')
   .addCommand(lifecycleCommand())
   .addCommand(lockCommand())
+  .addCommand(queueCommand())
   .parseAsync();

@@ -95,6 +95,11 @@ const programs: Program[] = [
     watch: 'Without a lock all are running before one is done; with it they take turns.',
   },
   {
+    number: 16,
+    name: 'queue',
+    watch: 'Full, Empty, and how many messages a second go from one process to two others.',
+  },
+  {
     number: 17,
     name: 'semaphore',
     watch: 'Five guests, three seats: never more than three are at the table.',

@@ -5,12 +5,14 @@ import { constants } from 'node:buffer';
 import { inspect, types } from 'node:util';
 
 import { BufferTooShort, EOFError } from './connection/errors.ts';
-import { addCarrier, closeAll, pack, unpack } from './connection/handles.ts';
+import { closeAll, passNow, passing } from './connection/handles.ts';
 import { Turns, endWaits, waitReady, whenReady } from './connection/ready.ts';
 import { InterruptedError, ProcessError, invalidArgument } from './errors.ts';
+import { refuseClones } from './inherit-only.ts';
 import { native } from './native.ts';
 import { checkInteger, checkTimeout, checkWaitOptions, type WaitOptions } from './options.ts';
-import { decode, encode, type Encoded } from './serialize/index.ts';
+import { addFamily } from './serialize/forms.ts';
+import { decode, encode } from './serialize/index.ts';
 import { signalName } from './signals.ts';
 import { race } from './wait.ts';
 
@@ -29,7 +31,10 @@ type Held = ReturnType<typeof native.openConnection>;
 type Arrived = ReturnType<typeof native.connectionTake>;
 
 /** A message to be sent. */
-interface Outgoing extends Encoded {
+interface Outgoing {
+  /** Its bytes: these, then those of the parts. */
+  readonly head: Uint8Array;
+  readonly parts: readonly Uint8Array[];
   readonly descriptors: readonly number[];
   /** The head lies in memory that the serialiser may use again. */
   readonly isBorrowed?: boolean;
@@ -38,7 +43,7 @@ interface Outgoing extends Encoded {
 /** What becomes of a message that was received. */
 interface Reading<T> {
   /** Of one that lies in memory which the next one will overwrite. */
-  borrowed(bytes: Uint8Array): T;
+  borrowed(bytes: Buffer): T;
   /** Of one that is the reader's own. */
   arrived(message: Arrived): T;
 }
@@ -49,18 +54,36 @@ const code = { nothing: -1, end: -2, endInside: -3, message: -4, tooLong: -5, in
 const NONE: readonly never[] = [];
 const EMPTY = new Uint8Array();
 
-function refuse(): void {}
-
-/** Memory to receive into, unless somebody is still reading in it. */
-let scratch: Uint8Array | undefined;
+/** Memory to receive into, and to write messages in, unless somebody is using it. */
+let scratch: Buffer | undefined;
+let writing: Buffer | undefined;
 
 const asValue: Reading<unknown> = {
-  borrowed: (bytes) => decode(bytes),
-  arrived: ({ bytes, descriptors }) => {
-    const value = (): unknown => decode(bytes, { owned: true });
-    return descriptors.length === 0 ? value() : unpack(value, descriptors);
-  },
+  borrowed: (bytes) => decode(bytes, 0, bytes.length, false),
+  arrived: ({ bytes, descriptors }) =>
+    descriptors.length === 0 ? decode(bytes, 0, bytes.length, true) : decodeWith(descriptors, bytes),
 };
+
+function decodeWith(descriptors: readonly number[], bytes: Buffer): unknown {
+  const left = [...descriptors];
+  const unclaimed = (): ProcessError =>
+    new ProcessError(
+      'ERR_MP_CORRUPT',
+      'descriptors have arrived that no value refers to: receive them with recvHandle()',
+    );
+  try {
+    if (bytes.length === 0) throw unclaimed();
+    const value = decode(bytes, 0, bytes.length, true, () => {
+      const fd = left.shift();
+      if (fd === undefined) throw new ProcessError('ERR_MP_CORRUPT', 'a message has fewer descriptors than it needs');
+      return fd;
+    });
+    if (left.length > 0) throw unclaimed();
+    return value;
+  } finally {
+    closeAll(left);
+  }
+}
 
 const asBytes: Reading<Buffer> = {
   borrowed: (bytes) => Buffer.from(bytes),
@@ -111,8 +134,6 @@ export class Connection {
   readonly #inbox: Turns;
   /** Messages that wait to be sent; of the first, a part may have been. */
   readonly #outbox: Turns;
-  /** @internal Has structured clone refuse it, which would make something else of it. */
-  readonly inheritOrSend = refuse;
 
   /**
    * Takes over a descriptor: a connected socket, or an end of a pipe, which is closed with this object. Over anything but a
@@ -140,6 +161,7 @@ export class Connection {
     this.#writable = writable;
     this.#inbox = new Turns(this.#fd, 'read');
     this.#outbox = new Turns(this.#fd, 'write');
+    refuseClones(this);
   }
 
   /**
@@ -257,7 +279,7 @@ export class Connection {
   poll(timeoutMs: number | null = 0): boolean {
     const timeout = checkTimeout(timeoutMs);
     this.#checkReadable();
-    return waitReady([this.#fd], 'read', timeout, 'poll() of a connection').length > 0;
+    return waitReady([this.#fd], 'read', timeout, 'poll() of a connection').ready.length > 0;
   }
 
   /**
@@ -473,7 +495,7 @@ export class Connection {
   /** What there is to receive; undefined if that is nothing yet. */
   #receive<T>(reading: Reading<T>, limit: number, block: boolean, what: string): { readonly value: T } | undefined {
     this.#checkReadable();
-    const memory = scratch ?? new Uint8Array(native.CONNECTION_SCRATCH);
+    const memory = scratch ?? Buffer.allocUnsafeSlow(native.CONNECTION_SCRATCH);
     scratch = undefined;
     try {
       let result: number;
@@ -622,14 +644,14 @@ export async function recvHandleAsync(connection: Connection, options?: WaitOpti
   return checkConnection(connection).recvDescriptorLater(options);
 }
 
-addCarrier<Connection, { readonly readable: boolean; readonly writable: boolean }>({
-  kind: 'Connection',
-  is: (object) => object instanceof Connection,
-  take: (connection) => ({
-    fd: connection.fileno(),
-    details: { readable: connection.readable, writable: connection.writable },
-  }),
-  make: (fd, details) => new Connection(fd, details),
+addFamily<Connection, Pick<Connection, 'readable' | 'writable'>>((object) => object instanceof Connection, {
+  name: 'Connection',
+  take: (connection, pass) => {
+    passNow(pass, connection, connection.fileno());
+    return { readable: connection.readable, writable: connection.writable };
+  },
+  make: ({ readable, writable }, claim) => new Connection(claim(), { readable, writable }),
+  discard: (connection) => connection.close(),
 });
 
 function checkConnection(connection: unknown): Connection {
@@ -691,22 +713,19 @@ function into(place: Uint8Array): Reading<number> {
 
 /** The message that a value is. */
 function toMessage(value: unknown): Outgoing {
+  // What is read in the course of it, a getter for instance, may send something itself.
+  const memory = writing ?? Buffer.allocUnsafeSlow(native.CONNECTION_SCRATCH);
+  writing = undefined;
   try {
-    const { head, parts } = encode(value);
-    return { head, parts, descriptors: NONE, isBorrowed: true };
-  } catch (error) {
-    // It may be that something in it has to travel by itself.
-    const packed = pack(value);
-    if (!packed) throw error;
-    const { envelope, descriptors } = packed;
-    if (descriptors.length > native.CONNECTION_MAX_DESCRIPTORS) {
-      throw invalidArgument(
-        `a message can carry ${native.CONNECTION_MAX_DESCRIPTORS} sockets and connections, not ${descriptors.length}`,
-        RangeError,
-      );
+    const descriptors: number[] = [];
+    const encoded = encode(memory, 0, value, passing(descriptors));
+    if (typeof encoded === 'number') {
+      return { head: memory.subarray(0, encoded), parts: NONE, descriptors, isBorrowed: true };
     }
-    const { head, parts } = encode(envelope);
-    return { head, parts, descriptors, isBorrowed: true };
+    const [head = EMPTY, ...parts] = encoded;
+    return { head, parts, descriptors };
+  } finally {
+    writing = memory;
   }
 }
 

@@ -15,6 +15,7 @@ import {
   parentProcess,
   type ProcessOptions,
 } from './process.ts';
+import { JoinableQueue, Queue, SimpleQueue } from './queues.ts';
 import { RawArray, SharedArray } from './shared-array.ts';
 import {
   availableMethods,
@@ -85,6 +86,12 @@ export class Context implements Bound {
   readonly SharedArray = SharedArray;
   /** As `RawArray` of the package. */
   readonly RawArray = RawArray;
+  /** As `Queue` of the package. */
+  readonly Queue = Queue;
+  /** As `JoinableQueue` of the package. */
+  readonly JoinableQueue = JoinableQueue;
+  /** As `SimpleQueue` of the package. */
+  readonly SimpleQueue = SimpleQueue;
   /** As `ProcessError` of the package. */
   readonly ProcessError = ProcessError;
 

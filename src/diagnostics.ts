@@ -10,6 +10,10 @@ export const channels = {
   start: channel('node-multiprocessing:process:start'),
   /** A child has ended and was reaped: `{ process, pid, name, exitCode, signal }`. */
   exit: channel('node-multiprocessing:process:exit'),
+  /** Somebody had to wait for a lock or semaphore: `{ lock, waitedMs, acquired }`. */
+  wait: channel('node-multiprocessing:lock:wait'),
+  /** Somebody had to wait in `put` or `get` of a queue: `{ queue, operation, waitedMs, done }`. */
+  queueWait: channel('node-multiprocessing:queue:wait'),
   /** A lock was taken over from a holder that had died: `{ lock, error }`. */
   abandoned: channel('node-multiprocessing:lock:abandoned'),
 } as const;

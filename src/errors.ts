@@ -12,6 +12,7 @@ export const ERROR_CODES = [
   'ERR_MP_CORRUPT',
   'ERR_MP_DAEMON_CHILDREN',
   'ERR_MP_DAEMON_FIXED',
+  'ERR_MP_EMPTY',
   'ERR_MP_EOF',
   'ERR_MP_EXHAUSTED',
   'ERR_MP_FORK_EXITING',
@@ -22,20 +23,24 @@ export const ERROR_CODES = [
   'ERR_MP_FORK_THREAD_BUSY',
   'ERR_MP_FORK_UNSUPPORTED',
   'ERR_MP_FORK_WORKER_THREAD',
+  'ERR_MP_FULL',
   'ERR_MP_INHERIT_ONLY',
   'ERR_MP_INTERRUPTED',
   'ERR_MP_INVALID_ARG',
   'ERR_MP_JOIN_SELF',
   'ERR_MP_MESSAGE_TOO_LONG',
   'ERR_MP_NATIVE_LOAD',
+  'ERR_MP_NOT_DESERIALIZABLE',
   'ERR_MP_NOT_ENDED',
   'ERR_MP_NOT_LOCKED',
   'ERR_MP_NOT_MY_CHILD',
   'ERR_MP_NOT_OWNER',
+  'ERR_MP_NOT_SERIALIZABLE',
   'ERR_MP_NOT_STARTED',
   'ERR_MP_NO_DESCRIPTOR',
   'ERR_MP_PARENTS_WORKER',
   'ERR_MP_PROCESS_FAILED',
+  'ERR_MP_SHUT_DOWN',
   'ERR_MP_START_METHOD',
   'ERR_MP_START_METHOD_FIXED',
   'ERR_MP_STILL_RUNNING',
@@ -76,6 +81,31 @@ export class ProcessError extends Error {
 
 /** A fork was refused because it could not be made safely; no process was made. `code` says which condition failed. */
 export class ForkError extends ProcessError {}
+
+/** Python: `queue.Empty`. There was no item in time. */
+export class Empty extends ProcessError {
+  constructor(message: string) {
+    super('ERR_MP_EMPTY', message);
+  }
+}
+
+/** Python: `queue.Full`. There was no room in time. */
+export class Full extends ProcessError {
+  /** How many of the items of `putMany` were put. */
+  readonly done: number;
+
+  constructor(message: string, done = 0) {
+    super('ERR_MP_FULL', message);
+    this.done = done;
+  }
+}
+
+/** Python: `queue.ShutDown`. The queue was shut down. */
+export class ShutDown extends ProcessError {
+  constructor(message: string) {
+    super('ERR_MP_SHUT_DOWN', message);
+  }
+}
 
 /** A blocking wait ended because the program's own SIGINT, SIGTERM or SIGHUP listener has to run. */
 export class InterruptedError extends ProcessError {

@@ -18,7 +18,16 @@ export {
 export { BufferTooShort, EOFError } from './connection/errors.ts';
 export { waitAsync, type Waitable } from './connection/wait.ts';
 export { getAllStartMethods, getContext, getStartMethod, setStartMethod, type Context } from './context.ts';
-export { BrokenBarrierError, ForkError, InterruptedError, ProcessError, type ErrorCode } from './errors.ts';
+export {
+  BrokenBarrierError,
+  Empty,
+  ForkError,
+  Full,
+  InterruptedError,
+  ProcessError,
+  ShutDown,
+  type ErrorCode,
+} from './errors.ts';
 export { Finalize, type FinalizeOptions } from './finalize.ts';
 export {
   forkSupport,
@@ -80,7 +89,22 @@ export { ShareableList, type ShareableListOptions } from './shareable-list.ts';
 export type { ShareableValue } from './shared/list-format.ts';
 export type { AnyLock, LockOption, Synchronized } from './shared/locking.ts';
 export type { Assignable, Type, TypeCode, TypeName, ValueOf } from './shared/types.ts';
-export { RawArray, SharedArray, type Text } from './shared-array.ts';
+export { RawArray, SharedArray, type Text, type WideText } from './shared-array.ts';
+export { JoinableQueue, Queue, SimpleQueue } from './queues.ts';
+export { SemLock, semUnlink } from './sem-lock.ts';
+export { registerClass, type AnyClass, type ClassOptions } from './serialize/register-class.ts';
+export { copy, synchronized } from './sharedctypes.ts';
+export {
+  struct,
+  StructType,
+  type Field,
+  type Fields,
+  type SharedInit,
+  type SharedType,
+  type SharedValueOf,
+  type StructInit,
+  type StructValue,
+} from './struct.ts';
 export { SharedMemory, type SharedMemoryDescriptor, type SharedMemoryOptions } from './shared-memory.ts';
 export type { StartMethodName } from './start-methods.ts';
 export { AbandonedLockError, type OnAbandoned } from './synchronize/abandoned.ts';

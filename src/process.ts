@@ -14,6 +14,7 @@ import { InterruptedError, ProcessError, invalidArgument } from './errors.ts';
 import { DEFAULT_QUIET_TIMEOUT_MS, checkMainThread } from './fork/fork.ts';
 import { native } from './native.ts';
 import { checkFunction, checkTimeout, checkWaitOptions, type WaitOptions } from './options.ts';
+import { handedTo, receiversIn } from './shared/handed-to.ts';
 import { signalName } from './signals.ts';
 import { currentMethod, methodOf, settleMethod, type StartMethod } from './start-methods.ts';
 import { race } from './wait.ts';
@@ -171,6 +172,7 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
     checkMainThread();
     watchChildren();
     reapEnded();
+    const receivers = receiversIn([this.#work?.args, Object.values(this)]);
     const pid = method.start({
       name: this.#name,
       daemon: this.#daemon,
@@ -183,6 +185,7 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
     this.#pid = pid;
     this.#state = 'started';
     family.running.set(pid, this as unknown as Process);
+    for (const receiver of receivers) receiver[handedTo](pid);
     keepLoopWhileNeeded();
     if (channels.start.hasSubscribers) channels.start.publish({ process: this, pid, name: this.#name });
     const end = family.early.get(pid);

@@ -4,10 +4,20 @@
 import { inspect } from 'node:util';
 
 import { invalidArgument } from './errors.ts';
+import { refuseToSerialize } from './inherit-only.ts';
 import { allocate } from './shared/block.ts';
 import { attachLock, lockOf, synchronized, type LockOption, type Synchronized } from './shared/locking.ts';
-import { arrays, nameOf, toElement, type ArrayOf, type Assignable, type Type, type TypeName } from './shared/types.ts';
-import { refuseToSerialize } from './synchronize/acquirable.ts';
+import {
+  arrays,
+  nameOf,
+  textOf,
+  toElement,
+  type ArrayOf,
+  type NameOf,
+  type Type,
+  type TypeName,
+} from './shared/types.ts';
+import { StructType, type SharedInit, type SharedType, type StructValue } from './struct.ts';
 
 type TypedArrayClass = new (buffer: ArrayBuffer, offset: number, length: number) => object;
 
@@ -20,14 +30,31 @@ export interface Text {
   readonly raw: Buffer;
 }
 
-/** A typed array over shared memory. */
-export type RawArray<T extends Type = Type> = ArrayOf<T> & (T extends 'char' | 'c' ? Text : unknown);
+/** What arrays of wide characters have beside their codes. */
+export interface WideText {
+  /** Python: `value`. The text up to the first NUL; text that is set gets a NUL at its end if there is room. */
+  get value(): string;
+  set value(value: string);
+}
+
+/** A typed array over shared memory; of structures, an array that cannot be changed, but its structures can. */
+export type RawArray<T extends SharedType = Type> =
+  T extends StructType<infer F>
+    ? readonly StructValue<F>[]
+    : T extends Type
+      ? ArrayOf<T> & (NameOf<T> extends 'char' ? Text : NameOf<T> extends 'wchar' ? WideText : unknown)
+      : never;
 
 /** The same with a lock. */
-export type SharedArray<T extends Type = Type> = RawArray<T> & Synchronized;
+export type SharedArray<T extends SharedType = Type> = RawArray<T> &
+  Synchronized & {
+    /** Python: `get_obj`. The same array without the lock. */
+    getObj(): RawArray<T>;
+  };
 
 /** Whatever an array can be made of: how many elements, all zero, or which ones. */
-type Contents<T extends Type> = number | Iterable<Assignable<T>>;
+type Contents<T extends SharedType> =
+  number | Iterable<SharedInit<T>> | (T extends 'char' | 'c' | 'wchar' | 'u' ? string : never);
 
 const text: PropertyDescriptorMap & ThisType<Uint8Array> = {
   value: {
@@ -56,29 +83,76 @@ const text: PropertyDescriptorMap & ThisType<Uint8Array> = {
   },
 };
 
-/** Typed arrays have a `with(index, value)` of their own: a copy with one element changed. */
-type WithElement = (this: object, index: number, value: unknown) => object;
-const withElement = (Object.getPrototypeOf(Int32Array.prototype) as { with?: WithElement }).with;
-
-const lockMethods = Object.getOwnPropertyDescriptors(synchronized) as PropertyDescriptorMap;
-for (const key of Reflect.ownKeys(lockMethods)) (lockMethods[key as string] as PropertyDescriptor).enumerable = false;
-(lockMethods['with'] as PropertyDescriptor).value = function (this: Synchronized, first: unknown, value: unknown) {
-  const ofElement = typeof first === 'number' && withElement !== undefined;
-  return ofElement ? withElement.call(this, first, value) : synchronized.with.call(this, first as () => unknown);
+const wideText: PropertyDescriptorMap & ThisType<Uint32Array> = {
+  value: {
+    get() {
+      return textOf(this);
+    },
+    set(value: unknown) {
+      if (typeof value !== 'string') throw invalidArgument(`value must be a string, not ${inspect(value)}`);
+      const codes = Array.from(value, (character) => toElement('wchar', character) as number);
+      if (codes.length > this.length) {
+        throw invalidArgument(`${codes.length} characters do not fit an array of ${this.length}`, RangeError);
+      }
+      this.set(codes);
+      if (codes.length < this.length) this[codes.length] = 0;
+    },
+    configurable: true,
+  },
 };
 
-/** A subclass of the typed array of a type. What its methods make anew (`map`, `slice`) is in ordinary memory. */
-function classFor(className: string, name: TypeName, extra: PropertyDescriptorMap): TypedArrayClass {
-  const Plain = arrays[name] as unknown as TypedArrayClass & { prototype: object };
+/** Arrays have a `with(index, value)` of their own: a copy with one element changed. */
+type WithElement = (this: object, index: number, value: unknown) => object;
+const withElement = (Object.getPrototypeOf(Int32Array.prototype) as { with: WithElement }).with;
+const withItem = (Array.prototype as unknown as { with: WithElement }).with;
+
+const lockMethods = Object.getOwnPropertyDescriptors({
+  ...synchronized,
+  getObj(this: object) {
+    const { type, buffer, length } = made.get(this) as Made;
+    return new RawArray(type as Type, new SameMemory(buffer, length) as never);
+  },
+}) as PropertyDescriptorMap;
+for (const key of Reflect.ownKeys(lockMethods)) (lockMethods[key as string] as PropertyDescriptor).enumerable = false;
+(lockMethods['with'] as PropertyDescriptor).value = function (this: Synchronized, first: unknown, value: unknown) {
+  if (typeof first !== 'number') return synchronized.with.call(this, first as () => unknown);
+  return (Array.isArray(this) ? withItem : withElement).call(this, first, value);
+};
+
+/** In place of contents: the memory of another array. */
+class SameMemory {
+  readonly buffer: ArrayBuffer;
+  readonly length: number;
+
+  constructor(buffer: ArrayBuffer, length: number) {
+    this.buffer = buffer;
+    this.length = length;
+  }
+}
+
+/** What is known of each array. */
+interface Made {
+  readonly kind: Kind;
+  readonly type: SharedType;
+  readonly buffer: ArrayBuffer;
+  readonly length: number;
+}
+
+type Kind = 'SharedArray' | 'RawArray';
+const made = new WeakMap<object, Made>();
+
+/** A subclass of the array for a type. What its methods make anew (`map`, `slice`) is in ordinary memory. */
+function classFor(kind: Kind, name: TypeName | undefined): TypedArrayClass {
+  const Plain = (name === undefined ? Array : arrays[name]) as unknown as TypedArrayClass;
   const shared = class extends Plain {
     static get [Symbol.species](): unknown {
       return Plain;
     }
   };
-  Object.defineProperty(shared, 'name', { value: className });
+  Object.defineProperty(shared, 'name', { value: kind });
   Object.defineProperties(shared.prototype, {
-    ...(name === 'char' ? text : {}),
-    ...extra,
+    ...(name === 'char' ? text : name === 'wchar' ? wideText : {}),
+    ...(kind === 'SharedArray' ? lockMethods : {}),
     toJSON: {
       value(this: object) {
         return refuseToSerialize(this);
@@ -91,17 +165,32 @@ function classFor(className: string, name: TypeName, extra: PropertyDescriptorMa
 
 const classes = new Map<string, TypedArrayClass>();
 
-function create(className: string, type: unknown, contents: unknown, extra: PropertyDescriptorMap): object {
-  const name = nameOf(type);
-  const elements = typeof contents === 'number' ? undefined : elementsOf(name, contents);
-  const length = elements === undefined ? checkLength(contents as number) : elements.length;
-  const byteLength = length * arrays[name].BYTES_PER_ELEMENT;
-  const { buffer } = allocate(Math.max(byteLength, 1), 16);
-  const key = `${className} ${name}`;
+function create(kind: Kind, type: unknown, contents: unknown): object {
+  const structure = type instanceof StructType ? type : undefined;
+  const name = structure === undefined ? nameOf(type) : undefined;
+  const elements =
+    typeof contents === 'number' || contents instanceof SameMemory ? undefined : elementsOf(structure, name, contents);
+  const length =
+    contents instanceof SameMemory ? contents.length : (elements?.length ?? checkLength(contents as number));
+  const stride = name === undefined ? (structure as StructType).byteLength : arrays[name].BYTES_PER_ELEMENT;
+  const buffer =
+    contents instanceof SameMemory
+      ? contents.buffer
+      : allocate(Math.max(length * stride, 1), Math.max(structure?.alignment ?? 0, 16)).buffer;
+  const key = `${kind} ${name}`;
   let Class = classes.get(key);
-  if (Class === undefined) classes.set(key, (Class = classFor(className, name, extra)));
-  const array = new Class(buffer, 0, length) as Int32Array;
-  if (elements !== undefined) array.set(elements as number[]);
+  if (Class === undefined) classes.set(key, (Class = classFor(kind, name)));
+  let array: object;
+  if (name === undefined) {
+    const views = new (Class as unknown as new () => object[])();
+    for (let i = 0; i < length; i += 1) views.push((structure as StructType).view(buffer, i * stride));
+    elements?.forEach((value, i) => Object.assign(views[i] as object, value));
+    array = Object.freeze(views);
+  } else {
+    array = new Class(buffer, 0, length);
+    if (elements !== undefined) (array as Int32Array).set(elements as number[]);
+  }
+  made.set(array, { kind, type: type as SharedType, buffer, length });
   return array;
 }
 
@@ -110,17 +199,22 @@ function checkLength(length: number): number {
   throw invalidArgument(`the size of an array must be a whole number from 0 on, not ${length}`, RangeError);
 }
 
-function elementsOf(name: TypeName, contents: unknown): unknown[] {
+function elementsOf(structure: StructType | undefined, name: TypeName | undefined, contents: unknown): unknown[] {
   if (typeof contents === 'string' && name === 'char') return [...Buffer.from(contents)];
-  if (contents instanceof Uint8Array && name === 'char') return [...contents];
-  if (typeof contents !== 'object' || contents === null || !(Symbol.iterator in contents)) {
+  if (contents instanceof Uint8Array && name === 'char') return Array.from(contents);
+  const isText = typeof contents === 'string' && name === 'wchar';
+  if (!isText && (typeof contents !== 'object' || contents === null || !(Symbol.iterator in contents))) {
     throw invalidArgument(`an array is made of a size or of values, not of ${inspect(contents)}`);
   }
-  return Array.from(contents as Iterable<unknown>, (value) => toElement(name, value));
+  return Array.from(contents as Iterable<unknown>, (value) => {
+    if (name !== undefined) return toElement(name, value);
+    structure?.check(value);
+    return value;
+  });
 }
 
-/** The classes behind `new SharedArray()` and `new RawArray()`, for `instanceof`. */
-const made = { shared: new WeakSet(), raw: new WeakSet() };
+const isMade = (value: unknown, kind: Kind): boolean =>
+  typeof value === 'object' && value !== null && made.get(value)?.kind === kind;
 
 /**
  * Python: `multiprocessing.Array(typecode, size_or_initializer, *, lock=True)`. A typed array over shared memory, with a lock.
@@ -128,7 +222,7 @@ const made = { shared: new WeakSet(), raw: new WeakSet() };
  *
  * It is an `Int32Array`, `Float64Array`, … (`BigInt64Array` for 64-bit integers; `Uint8Array` of 0 and 1 for `bool`, of bytes for
  * `char`): indexing, iteration, `set`, `subarray`, `fill` and `Atomics` work on it at full speed and without a copy. An element is
- * read or written by one access; nothing takes the lock by itself. With `{ lock: false }` this is a `RawArray`.
+ * read or written by one access; nothing takes the lock by itself. Of structures (`struct()`) it is an array of them. With `{ lock: false }` this is a `RawArray`.
  *
  * @throws TypeError or RangeError (`ERR_MP_INVALID_ARG`) for an unknown type, a bad size or value, or what is no lock.
  */
@@ -136,20 +230,15 @@ export const SharedArray = class {
   constructor(type: unknown, contents: unknown, options?: LockOption) {
     const lock = lockOf(options);
     if (lock === undefined) return new RawArray(type as Type, contents as number);
-    const array = create('SharedArray', type, contents, lockMethods);
+    const array = create('SharedArray', type, contents);
     attachLock(array, lock);
-    made.shared.add(array);
     return array;
   }
 
   static [Symbol.hasInstance](value: unknown): boolean {
-    return typeof value === 'object' && value !== null && made.shared.has(value);
+    return isMade(value, 'SharedArray');
   }
-} as unknown as new <T extends Type>(
-  type: T,
-  sizeOrValues: Contents<T> | (T extends 'char' | 'c' ? string : never),
-  options?: LockOption,
-) => SharedArray<T>;
+} as unknown as new <T extends SharedType>(type: T, sizeOrValues: Contents<T>, options?: LockOption) => SharedArray<T>;
 
 /**
  * Python: `multiprocessing.RawArray(typecode, size_or_initializer)`. As `SharedArray`, without a lock.
@@ -158,15 +247,25 @@ export const SharedArray = class {
  */
 export const RawArray = class {
   constructor(type: unknown, contents: unknown) {
-    const array = create('RawArray', type, contents, {});
-    made.raw.add(array);
-    return array;
+    return create('RawArray', type, contents);
   }
 
   static [Symbol.hasInstance](value: unknown): boolean {
-    return typeof value === 'object' && value !== null && made.raw.has(value);
+    return isMade(value, 'RawArray');
   }
-} as unknown as new <T extends Type>(
-  type: T,
-  sizeOrValues: Contents<T> | (T extends 'char' | 'c' ? string : never),
-) => RawArray<T>;
+} as unknown as new <T extends SharedType>(type: T, sizeOrValues: Contents<T>) => RawArray<T>;
+
+/** @internal An array with the same memory and a lock. */
+export function withLock(array: object, options?: LockOption): object {
+  const { type, buffer, length } = made.get(array) as Made;
+  return new SharedArray(type as Type, new SameMemory(buffer, length) as never, options);
+}
+
+/** @internal An array with a copy of the memory, without a lock. */
+export function copyOf(array: object): object {
+  const { type, buffer, length } = made.get(array) as Made;
+  const copy = new RawArray(type as Type, length);
+  const bytes = new Uint8Array(buffer);
+  new Uint8Array((made.get(copy) as Made).buffer).set(bytes);
+  return copy;
+}

@@ -9,6 +9,7 @@ import { ProcessError, invalidArgument } from './errors.ts';
 import { Finalize } from './finalize.ts';
 import { native } from './native.ts';
 import { checkName, withFreshName } from './shared/names.ts';
+import { explained } from './system-errors.ts';
 
 /** Options of `new SharedMemory()`. */
 export interface SharedMemoryOptions {
@@ -73,7 +74,7 @@ export class SharedMemory {
       return native.createSharedMemory(given, size, anonymous);
     };
     this.#name = name ?? '';
-    this.#block = explained(name, size, () => {
+    this.#block = explained(meanings, name, size ? [`${size} bytes`] : [], () => {
       if (name === undefined) return withFreshName((madeUp) => make(madeUp, true));
       return create ? make(name, false) : native.attachSharedMemory(name);
     });
@@ -135,7 +136,7 @@ export class SharedMemory {
    * @throws Error of the system: `ENOENT` if that was done before.
    */
   unlink(): void {
-    explained(this.#name, undefined, () => native.unlinkSharedMemory(this.#block));
+    explained(meanings, this.#name, [], () => native.unlinkSharedMemory(this.#block));
     this.#tracker?.cancel();
   }
 
@@ -213,23 +214,6 @@ const meanings: Record<string, string> = {
   ENOMEM: 'there is not enough memory or address space',
   EFBIG: 'files may not be that large (see ulimit -f)',
 };
-
-/** Runs a native call; an error of the system comes with the name, as Node's own come with the path. */
-function explained<T>(name: string | undefined, size: number | undefined, action: () => T): T {
-  try {
-    return action();
-  } catch (cause) {
-    const { code = '', errno, syscall, message } = cause as NodeJS.ErrnoException;
-    if (syscall === undefined) throw cause;
-    const subject = [name === undefined ? [] : inspect(name), size ? `${size} bytes` : []].flat().join(', ');
-    throw Object.assign(new Error(`${code}: ${meanings[code] ?? message}, ${syscall} ${subject}`), {
-      errno,
-      code,
-      syscall,
-      ...(name !== undefined && { path: name }),
-    });
-  }
-}
 
 /** At the end of this process, after its children's, a block that is still there is unlinked. */
 function trackBlock(name: string, block: NativeBlock): Finalize {

@@ -11,6 +11,7 @@
 struct shared {
   sem_t lock, ping, pong;
   volatile int ready, go;
+  volatile long counter;
 };
 
 static double now(void) {
@@ -31,7 +32,11 @@ static double contended(struct shared *shared, long processes, long count) {
     if (fork() == 0) {
       __sync_fetch_and_add(&shared->ready, 1);
       while (!shared->go) usleep(100);
-      pairs(&shared->lock, count);
+      for (long j = 0; j < count; j++) {
+        sem_wait(&shared->lock);
+        shared->counter++;
+        sem_post(&shared->lock);
+      }
       _exit(0);
     }
   }
@@ -39,7 +44,9 @@ static double contended(struct shared *shared, long processes, long count) {
   double started = now();
   shared->go = 1;
   for (long i = 0; i < processes; i++) wait(NULL);
-  return (now() - started) / (processes * count);
+  double ns = (now() - started) / (processes * count);
+  if (shared->counter != processes * count) exit(1);
+  return ns;
 }
 
 static double handover(struct shared *shared, long count) {
@@ -81,6 +88,10 @@ int main(void) {
       ns = contended(shared, first, second);
     } else if (sscanf(line, "%19s %ld", name, &first) == 2 && strcmp(name, "handover") == 0) {
       ns = handover(shared, first);
+    } else if (sscanf(line, "%19s %ld", name, &first) == 2 && strcmp(name, "increment") == 0) {
+      double started = now();
+      for (long i = 0; i < first; i++) __sync_fetch_and_add(&shared->counter, 1);
+      ns = (now() - started) / first;
     } else {
       puts("{\"error\":\"an unknown request\"}");
       continue;

@@ -24,11 +24,14 @@ def sample_pair(kind, count):
 
 def sample_contended(processes, count):
     lock = context.Lock()
+    counter = context.Value("i", 0, lock=False)
     gate = context.Barrier(processes + 1)
 
     def work():
         gate.wait()
-        pairs(lock, count)
+        for _ in range(count):
+            with lock:
+                counter.value += 1
 
     children = [context.Process(target=work) for _ in range(processes)]
     for child in children:
@@ -40,6 +43,8 @@ def sample_contended(processes, count):
     ns = perf_counter_ns() - started
     if any(child.exitcode != 0 for child in children):
         raise RuntimeError("a child has failed")
+    if counter.value != processes * count:
+        raise RuntimeError("updates were lost")
     return {"ns": ns / (processes * count)}
 
 
@@ -64,13 +69,22 @@ def sample_handover(count):
     return {"ns": ns / (count - 1)}
 
 
+def sample_increment(count):
+    counter = context.Value("i")
+    started = perf_counter_ns()
+    for _ in range(count):
+        with counter.get_lock():
+            counter.value += 1
+    return {"ns": (perf_counter_ns() - started) / count}
+
+
 def answer(value):
     sys.stdout.write(json.dumps(value) + "\n")
     sys.stdout.flush()
 
 
 def serve():
-    samples = {"pair": sample_pair, "contended": sample_contended, "handover": sample_handover}
+    samples = {"pair": sample_pair, "contended": sample_contended, "handover": sample_handover, "increment": sample_increment}
     answer({"ready": True})
     for line in sys.stdin:
         name, *arguments = line.split()

@@ -13,6 +13,8 @@ interface Pair {
 }
 
 const [role = ''] = process.argv.slice(2);
+/** Increments before the measured ones: a new process compiles first. */
+const WARM_UP = 2000;
 const nanoseconds = (since: bigint): number => Number(process.hrtime.bigint() - since);
 
 function pairs(lock: Pair, count: number): void {
@@ -23,7 +25,7 @@ function pairs(lock: Pair, count: number): void {
 }
 
 async function ours(): Promise<Record<string, Sample>> {
-  const { Barrier, Process, ...kinds } = await import('node-multiprocessing');
+  const { Barrier, Process, RawValue, ...kinds } = await import('node-multiprocessing');
   return {
     pair(kind = '', words = '') {
       const lock = new kinds[kind as 'Lock' | 'RLock' | 'Semaphore']();
@@ -33,11 +35,19 @@ async function ours(): Promise<Record<string, Sample>> {
     },
     contended(processes = '', count = '') {
       const lock = new kinds.Lock();
+      const counter = new RawValue('i32');
       const gate = new Barrier(Number(processes) + 1);
+      const increments = (number: number): void => {
+        for (let i = 0; i < number; i += 1) {
+          lock.acquire();
+          counter.value += 1;
+          lock.release();
+        }
+      };
       const target = (): void => {
-        pairs(lock, 2000);
+        increments(WARM_UP);
         gate.wait();
-        pairs(lock, Number(count));
+        increments(Number(count));
       };
       const children = Array.from({ length: Number(processes) }, () => new Process({ target }));
       for (const child of children) child.start();
@@ -46,7 +56,14 @@ async function ours(): Promise<Record<string, Sample>> {
       for (const child of children) child.join();
       const ns = nanoseconds(started);
       if (children.some(({ exitCode }) => exitCode !== 0)) throw new Error('a child has failed');
+      if (counter.value !== Number(processes) * (Number(count) + WARM_UP)) throw new Error('updates were lost');
       return ns / (Number(processes) * Number(count));
+    },
+    increment(count = '') {
+      const counter = new RawValue('i32');
+      const started = process.hrtime.bigint();
+      for (let i = 0; i < Number(count); i += 1) counter.add(1);
+      return nanoseconds(started) / Number(count);
     },
     handover(words = '') {
       const count = Number(words);
@@ -89,6 +106,13 @@ const mutex = `
       release(word);
     }
   };
+  const increments = (words, count) => {
+    for (let i = 0; i < count; i += 1) {
+      acquire(words);
+      words[1] += 1;
+      release(words);
+    }
+  };
   const take = (semaphore) => {
     for (;;) {
       const value = Atomics.load(semaphore, 0);
@@ -110,7 +134,7 @@ async function inThreads(bodies: readonly string[], words: Int32Array): Promise<
       new Worker(
         `const { workerData: [words, gate] } = require('node:worker_threads');
          ${mutex}
-         pairs(new Int32Array(new SharedArrayBuffer(4)), 2000);
+         increments(new Int32Array(new SharedArrayBuffer(8)), ${WARM_UP});
          Atomics.add(gate, 0, 1);
          Atomics.wait(gate, 1, 0);
          ${body}`,
@@ -137,8 +161,16 @@ function threads(): Record<string, Sample> {
       return nanoseconds(started) / Number(count);
     },
     async contended(number = '', count = '') {
-      const ns = await inThreads(Array<string>(Number(number)).fill(`pairs(words, ${count});`), words(1));
+      const word = words(1);
+      const ns = await inThreads(Array<string>(Number(number)).fill(`increments(words, ${count});`), word);
+      if (word[1] !== Number(number) * Number(count)) throw new Error('updates were lost');
       return ns / (Number(number) * Number(count));
+    },
+    increment(count = '') {
+      const word = words(1);
+      const started = process.hrtime.bigint();
+      for (let i = 0; i < Number(count); i += 1) Atomics.add(word, 0, 1);
+      return nanoseconds(started) / Number(count);
     },
     async handover(words2 = '') {
       const body = (first: string, second: string): string =>

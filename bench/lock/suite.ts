@@ -23,9 +23,10 @@ const questions = [
   { id: 'lock', title: 'acquire + release of a free Lock', request: 'pair Lock 200000' },
   { id: 'rlock', title: 'acquire + release of a free RLock', request: 'pair RLock 200000' },
   { id: 'semaphore', title: 'acquire + release of a free Semaphore', request: 'pair Semaphore 200000' },
-  { id: 'contended-2', title: 'acquire + release of a Lock that 2 processes want', request: 'contended 2 400000' },
-  { id: 'contended-4', title: 'acquire + release of a Lock that 4 processes want', request: 'contended 4 200000' },
-  { id: 'handover', title: 'there and back between two processes, by two semaphores', request: 'handover 2000' },
+  { id: 'contended-2', title: 'counting under a Lock that 2 processes want', request: 'contended 2 200000' },
+  { id: 'contended-4', title: 'counting under a Lock that 4 processes want', request: 'contended 4 100000' },
+  { id: 'handover', title: 'there and back between two processes, by two semaphores', request: 'handover 20000' },
+  { id: 'increment', title: 'one more in a shared integer, losing none', request: 'increment 400000' },
 ] as const;
 
 export function lockCommand(): Command {

@@ -12,9 +12,7 @@ use node_multiprocessing_core::Error;
 use node_multiprocessing_core::connection::{
     self, HEADER, Intake, Message, Outgoing, Place, Received, SCRATCH,
 };
-use node_multiprocessing_core::process::blocking::{self, Outcome, Wake};
-use node_multiprocessing_core::sys::clock::Deadline;
-use node_multiprocessing_core::sys::fd::{Wanted, ready_now};
+use node_multiprocessing_core::process::blocking::Outcome;
 use node_multiprocessing_core::sys::socket;
 
 use super::children::with_interrupts;
@@ -302,46 +300,4 @@ pub fn connection_take(#[napi(ts_arg_type = "object")] held: &mut External<Held>
 pub fn duplicate_descriptor(env: Env, fd: i32) -> Result<i32> {
     let duplicate = socket::duplicate(fd).map_err(|error| to_js(env, &error))?;
     Ok(duplicate.into_raw_fd())
-}
-
-/// How a wait for several descriptors ended.
-#[napi(object)]
-pub struct AnyReady {
-    /// The places of those that are ready.
-    pub ready: Vec<u32>,
-    /// The signal that interrupted the wait.
-    pub interrupted_by: Option<i32>,
-}
-
-/// Blocks until any of `fds` can be read, or written, the timeout has passed, or a signal that the program handles asks it to end.
-#[napi(catch_unwind)]
-pub fn wait_ready(env: Env, fds: Vec<i32>, write: bool, timeout_ms: f64) -> Result<AnyReady> {
-    let fail = |error: Error| to_js(env, &error);
-    let mut ready = ready_now(&fds, write).map_err(fail)?;
-    let mut interrupted_by = None;
-    if ready.is_empty() && timeout_ms > 0.0 {
-        // SAFETY: the numbers are only lent to poll, and were found to be open just now.
-        let lent = fds.iter().map(|&fd| unsafe { BorrowedFd::borrow_raw(fd) });
-        let wanted: Vec<_> = if write {
-            lent.map(Wanted::Write).collect()
-        } else {
-            lent.map(Wanted::Read).collect()
-        };
-        let outcome = with_interrupts(env, |interrupts| {
-            let deadline = Deadline::after_ms(timeout_ms);
-            blocking::wait(Wake::Any(&wanted), deadline, interrupts, || {
-                let ready = ready_now(&fds, write)?;
-                Ok((!ready.is_empty()).then_some(ready))
-            })
-        })?;
-        match outcome.map_err(fail)? {
-            Outcome::Done(found) => ready = found,
-            Outcome::TimedOut => {}
-            Outcome::Interrupted(signal) => interrupted_by = Some(signal),
-        }
-    }
-    Ok(AnyReady {
-        ready,
-        interrupted_by,
-    })
 }

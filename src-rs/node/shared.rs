@@ -78,7 +78,7 @@ pub fn shared_stock() -> SharedStock {
 /// This process's number in each of its arenas, by which the words of locks name it.
 #[napi]
 pub fn member_ids() -> Vec<u32> {
-    arena::all().into_iter().map(arena::Arena::me).collect()
+    arena::all().iter().map(|arena| arena.me()).collect()
 }
 
 /// What this process is called, for the messages of those who outlive it.

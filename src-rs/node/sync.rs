@@ -9,6 +9,7 @@ use napi_derive::napi;
 
 use node_multiprocessing_core::Error;
 use node_multiprocessing_core::process::blocking::{Interrupts, Outcome};
+use node_multiprocessing_core::queue::queue::What;
 use node_multiprocessing_core::shared::arena::Place;
 use node_multiprocessing_core::shared::members::End;
 use node_multiprocessing_core::shared::records::Count;
@@ -26,10 +27,11 @@ use node_multiprocessing_core::uv::ffi::{Handle, HandleMemory, Loop, uv};
 use super::callback::Callback;
 use super::children::with_interrupts;
 use super::error::to_js;
+use super::fast::{Arguments, FastCall};
 
 /// What calls that wait return; one below -100 is -100 minus the signal that interrupted it, one from -10 down is -10 minus
 /// the reason why a barrier is broken, one from 10 up is 10 plus the index at a barrier.
-mod code {
+pub mod code {
     pub const TIMED_OUT: i32 = 0;
     pub const TAKEN: i32 = 1;
     pub const RECOVERED: i32 = 2;
@@ -77,6 +79,18 @@ pub struct Settled {
     pub round: u32,
 }
 
+impl Settled {
+    fn new(wait: u32, taken: Taken) -> Self {
+        let code = code_of(taken);
+        Self {
+            wait,
+            code,
+            end: LAST_END.take().map(HolderEnd::from),
+            round: LAST_ROUND.get(),
+        }
+    }
+}
+
 thread_local! {
     static LAST_END: RefCell<Option<End>> = const { RefCell::new(None) };
     static WAITS: RefCell<BTreeMap<u32, Box<dyn Queued>>> = const { RefCell::new(BTreeMap::new()) };
@@ -121,6 +135,12 @@ pub enum Kind {
     Condition,
     /// A barrier.
     Barrier,
+    /// A message in a queue.
+    Items,
+    /// Room in a queue.
+    Room,
+    /// That all messages of a queue are done with.
+    End,
 }
 
 fn queue(kind: Kind, handle: f64, recover: bool) -> std::result::Result<Box<dyn Queued>, Error> {
@@ -131,6 +151,9 @@ fn queue(kind: Kind, handle: f64, recover: bool) -> std::result::Result<Box<dyn 
         Kind::Event => Box::new(Wait::begin(Event::at(place)?, true)?),
         Kind::Condition => Box::new(Sleeper::begin(place, true)?),
         Kind::Barrier => Box::new(Party::begin(Barrier::at(place)?, true)?),
+        Kind::Items => Box::new(Wait::begin(super::queue::until(handle, What::Items)?, true)?),
+        Kind::Room => Box::new(Wait::begin(super::queue::until(handle, What::Room)?, true)?),
+        Kind::End => Box::new(Wait::begin(super::queue::until(handle, What::End)?, true)?),
     })
 }
 
@@ -151,29 +174,68 @@ fn code_of_outcome(env: Env, outcome: std::result::Result<Outcome<Taken>, Error>
     })
 }
 
-/// Takes a lock, waiting up to `timeout_ms` milliseconds.
-#[napi(catch_unwind)]
-pub fn lock_acquire(env: Env, handle: f64, timeout_ms: f64, recover: bool) -> Result<i32> {
-    let lock = Lock::at(Place::from_number(handle as u64), recover).map_err(|error| to_js(env, &error))?;
-    obtain(env, lock, timeout_ms)
+/// `lockAcquire(handle, timeoutMs, recover)`: takes a lock, waiting up to `timeoutMs` milliseconds.
+#[derive(Debug)]
+pub struct LockAcquire;
+
+impl FastCall for LockAcquire {
+    fn run(env: Env, arguments: Arguments) -> Result<i32> {
+        obtain(
+            env,
+            lock_at(env, arguments.number(0)?, arguments.boolean(2)?)?,
+            arguments.number(1)?,
+        )
+    }
 }
 
-/// Gives a lock back.
-#[napi(catch_unwind)]
-pub fn lock_release(env: Env, handle: f64) -> Result<i32> {
-    let lock = Lock::at(Place::from_number(handle as u64), false).map_err(|error| to_js(env, &error))?;
-    Ok(match lock.release() {
-        Released::Yes => code::TAKEN,
-        Released::WasFree => code::WAS_FREE,
-        Released::Abandoned(end) => code_of(Taken::Abandoned(end)),
-    })
+/// `lockRelease(handle)`: gives a lock back.
+#[derive(Debug)]
+pub struct LockRelease;
+
+impl FastCall for LockRelease {
+    fn run(env: Env, arguments: Arguments) -> Result<i32> {
+        Ok(match lock_at(env, arguments.number(0)?, false)?.release() {
+            Released::Yes => code::TAKEN,
+            Released::WasFree => code::WAS_FREE,
+            Released::Abandoned(end) => code_of(Taken::Abandoned(end)),
+        })
+    }
+}
+
+/// `semaphoreAcquire(handle, timeoutMs, recover)`: takes a permit, waiting up to `timeoutMs` milliseconds.
+#[derive(Debug)]
+pub struct SemaphoreAcquire;
+
+impl FastCall for SemaphoreAcquire {
+    fn run(env: Env, arguments: Arguments) -> Result<i32> {
+        obtain(
+            env,
+            semaphore_at(env, arguments.number(0)?, arguments.boolean(2)?)?,
+            arguments.number(1)?,
+        )
+    }
+}
+
+/// `semaphoreRelease(handle, count)`: gives permits back. 0 if that were more than there may be.
+#[derive(Debug)]
+pub struct SemaphoreRelease;
+
+impl FastCall for SemaphoreRelease {
+    fn run(env: Env, arguments: Arguments) -> Result<i32> {
+        let semaphore = semaphore_at(env, arguments.number(0)?, false)?;
+        let done = semaphore.release(arguments.number(1)? as u32);
+        done.map(i32::from).map_err(|error| to_js(env, &error))
+    }
 }
 
 /// Frees a lock whose holder has died with it. Whether that was so.
 #[napi(catch_unwind)]
 pub fn lock_recover(env: Env, handle: f64) -> Result<bool> {
-    let lock = Lock::at(Place::from_number(handle as u64), false).map_err(|error| to_js(env, &error))?;
-    Ok(lock.recover())
+    Ok(lock_at(env, handle, false)?.recover())
+}
+
+fn lock_at(env: Env, handle: f64, recover: bool) -> Result<Lock> {
+    Lock::at(Place::from_number(handle as u64), recover).map_err(|error| to_js(env, &error))
 }
 
 fn semaphore_at(env: Env, handle: f64, recover: bool) -> Result<Semaphore> {
@@ -193,19 +255,6 @@ pub const SEMAPHORE_MAX: u32 = semaphore::MAX_VALUE;
 pub fn semaphore_begin(env: Env, handle: f64, value: u32, max: u32) -> Result<()> {
     semaphore_at(env, handle, false)?.begin(value, max);
     Ok(())
-}
-
-/// Takes a permit, waiting up to `timeout_ms` milliseconds.
-#[napi(catch_unwind)]
-pub fn semaphore_acquire(env: Env, handle: f64, timeout_ms: f64, recover: bool) -> Result<i32> {
-    obtain(env, semaphore_at(env, handle, recover)?, timeout_ms)
-}
-
-/// Gives permits back. False if that were more than there may be.
-#[napi(catch_unwind)]
-pub fn semaphore_release(env: Env, handle: f64, count: u32) -> Result<bool> {
-    let semaphore = semaphore_at(env, handle, false)?;
-    semaphore.release(count).map_err(|error| to_js(env, &error))
 }
 
 /// Permits that are there for the taking.
@@ -297,6 +346,14 @@ pub const BARRIER_MAX_PARTIES: u32 = barrier::MAX_PARTIES;
 pub fn barrier_begin(env: Env, handle: f64, parties: u32) -> Result<()> {
     barrier_at(env, handle)?.begin(parties);
     Ok(())
+}
+
+/// Says that child `pid` is going to come to a barrier: if it dies first, the barrier breaks.
+#[napi(catch_unwind)]
+pub fn barrier_expect(env: Env, handle: f64, pid: i32) -> Result<()> {
+    barrier_at(env, handle)?
+        .expect(pid)
+        .map_err(|error| to_js(env, &error))
 }
 
 /// Waits at a barrier. Whoever gets the highest index opens it by `barrierComplete`.
@@ -405,14 +462,7 @@ unsafe extern "C" fn on_bell(handle: *mut Handle) {
             .into_iter()
             .map(|(wait, taken)| {
                 forget_wait(waits, handle, wait, true);
-                let code = code_of(taken);
-                let end = LAST_END.take().map(HolderEnd::from);
-                Settled {
-                    wait,
-                    code,
-                    end,
-                    round: LAST_ROUND.get(),
-                }
+                Settled::new(wait, taken)
             })
             .collect()
     });
@@ -429,53 +479,58 @@ fn forget_wait(
     handle: *mut Handle,
     id: u32,
     settled: bool,
-) -> bool {
-    let Some(wait) = waits.remove(&id) else {
-        return false;
-    };
-    wait.end(settled);
+) -> Option<Taken> {
+    let taken = waits.remove(&id)?.end(settled);
     doorbell::end();
     if waits.is_empty() {
         keep_loop(handle, false);
     }
-    true
+    taken
 }
 
-/// Begins to wait; the function given to `watchWaits` tells of the end.
-#[napi(catch_unwind)]
-pub fn await_shared(env: Env, kind: Kind, handle: f64, recover: bool) -> Result<u32> {
-    let fail = |error: Error| to_js(env, &error);
+/// Begins a wait by doorbell: the function given to `watchWaits` is called when it may be over.
+pub fn begin_by_doorbell(
+    begin: impl FnOnce() -> std::result::Result<Box<dyn Queued>, Error>,
+) -> std::result::Result<Box<dyn Queued>, Error> {
     let Some(bell) = BELL.with_borrow(|bell| bell.as_ref().map(|bell| bell.handle)) else {
-        return Err(napi::Error::from_reason("watchWaits() comes first"));
+        return Err(Error::Unsupported("a wait before watchWaits()"));
     };
-    let send = uv().map_err(fail)?.async_send;
+    let send = uv()?.async_send;
     let address = bell as usize;
-    let queued = queue(kind, handle, recover).map_err(fail)?;
+    let queued = begin()?;
     // SAFETY: the one function of libuv that any thread may call; the handle lives as long as this process has the thread.
     let ring = move || unsafe {
         send(address as *mut Handle);
     };
     if let Err(error) = doorbell::begin(queued.arena(), ring) {
         queued.end(false);
-        return Err(fail(error));
+        return Err(error);
     }
-    let id = LAST_WAIT.get().wrapping_add(1);
-    LAST_WAIT.set(id);
-    WAITS.with_borrow_mut(|waits| waits.insert(id, queued));
-    keep_loop(bell, true);
     // It may have become free before the wait was in the queue: look once without being told.
     // SAFETY: as above.
     unsafe { send(bell) };
+    Ok(queued)
+}
+
+/// Begins to wait; the function given to `watchWaits` tells of the end.
+#[napi(catch_unwind)]
+pub fn await_shared(env: Env, kind: Kind, handle: f64, recover: bool) -> Result<u32> {
+    let queued = begin_by_doorbell(|| queue(kind, handle, recover)).map_err(|error| to_js(env, &error))?;
+    let id = LAST_WAIT.get().wrapping_add(1);
+    LAST_WAIT.set(id);
+    WAITS.with_borrow_mut(|waits| waits.insert(id, queued));
+    if let Some(bell) = BELL.with_borrow(|bell| bell.as_ref().map(|bell| bell.handle)) {
+        keep_loop(bell, true);
+    }
     Ok(id)
 }
 
-/// Gives a wait up. False if it was over.
+/// Gives a wait up. What it came to at the last moment, if that is more than nothing.
 #[napi(catch_unwind)]
-pub fn cancel_wait(id: u32) -> bool {
-    let Some(bell) = BELL.with_borrow(|bell| bell.as_ref().map(|bell| bell.handle)) else {
-        return false;
-    };
-    WAITS.with_borrow_mut(|waits| forget_wait(waits, bell, id, false))
+pub fn cancel_wait(id: u32) -> Option<Settled> {
+    let bell = BELL.with_borrow(|bell| bell.as_ref().map(|bell| bell.handle))?;
+    let taken = WAITS.with_borrow_mut(|waits| forget_wait(waits, bell, id, false))?;
+    Some(Settled::new(id, taken))
 }
 
 /// Child: what is waited for is the parent's business.

@@ -5,15 +5,34 @@
 import { InterruptedError } from '../errors.ts';
 import { native } from '../native.ts';
 import { signalName } from '../signals.ts';
+import { listen } from '../synchronize/waits.ts';
 
 /** What to wait for at a descriptor. */
 export type Readiness = 'read' | 'write';
 
-/** Blocks until any of `fds` is ready. The places of those that are; none after the timeout. @throws InterruptedError */
-export function waitReady(fds: number[], readiness: Readiness, timeoutMs: number, what: string): number[] {
-  const { ready, interruptedBy } = native.waitReady(fds, readiness === 'write', timeoutMs);
+/** What is ready: places in what was asked for. */
+export interface Ready {
+  readonly ready: number[];
+  readonly readyQueues: number[];
+}
+
+/**
+ * Blocks until any of `fds` is ready, or any of the queues of these numbers has something.
+ *
+ * @returns nothing after the timeout.
+ * @throws InterruptedError
+ */
+export function waitReady(
+  fds: number[],
+  readiness: Readiness,
+  timeoutMs: number,
+  what: string,
+  queues: number[] = [],
+): Ready {
+  if (queues.length > 0) listen();
+  const { ready, readyQueues, interruptedBy } = native.waitAny(fds, readiness === 'write', queues, timeoutMs);
   if (interruptedBy !== undefined) throw new InterruptedError(what, signalName(interruptedBy));
-  return ready;
+  return { ready, readyQueues };
 }
 
 const waits = new Map<number, () => void>();

@@ -8,43 +8,44 @@ import { inspect } from 'node:util';
 import { Connection } from '../connection.ts';
 import { ProcessError, invalidArgument } from '../errors.ts';
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
+import { AnyQueue } from '../queues.ts';
 import { race } from '../wait.ts';
-import { descriptorOf } from './handles.ts';
+import { openDescriptorOf } from './handles.ts';
 import { waitReady, whenAnythingHappens, whenReady } from './ready.ts';
 
 /**
- * What `wait` can wait for: a connection, a descriptor such as a process's `sentinel`, a socket or server of Node's, and
- * anything with a `fileno()` that gives a descriptor which can be read once the thing is ready.
+ * What `wait` can wait for: a connection, a queue, a descriptor such as a process's `sentinel`, a socket or server of
+ * Node's, and anything with a `fileno()` that gives a descriptor which can be read once the thing is ready.
  */
-export type Waitable = number | { fileno(): number } | net.Socket | net.Server | dgram.Socket;
+export type Waitable = number | { fileno(): number } | AnyQueue<never> | net.Socket | net.Server | dgram.Socket;
 
 /** Something to wait for. */
 interface Source {
-  readonly fd: number;
+  readonly fd?: number;
+  readonly queue?: AnyQueue<never>;
   /** Ready, whatever the descriptor says. */
-  isReady(): boolean;
+  isReady?(): boolean;
 }
 
 function sourceOf(object: Waitable): Source {
-  const source = (fd: number, isReady = (): boolean => false): Source => ({ fd, isReady });
   if (typeof object === 'number') {
-    if (Number.isInteger(object) && object >= 0 && object <= 0x7fffffff) return source(object);
+    if (Number.isInteger(object) && object >= 0 && object <= 0x7fffffff) return { fd: object };
     throw invalidArgument(`${object} is no descriptor: they are integers from 0 on`, RangeError);
   }
   if (typeof object !== 'object' || object === null) {
-    throw invalidArgument(`expected connections, descriptors or sockets to wait for, not ${inspect(object)}`);
+    throw invalidArgument(`expected connections, queues, descriptors or sockets to wait for, not ${inspect(object)}`);
   }
+  if (object instanceof AnyQueue) return { queue: object };
   if (object instanceof Connection && !object.readable) {
     object.fileno();
     throw new ProcessError('ERR_MP_WRONG_DIRECTION', 'a connection is write-only: nothing will ever come over it');
   }
-  if ('fileno' in object && typeof object.fileno === 'function') return source(object.fileno());
-  const { readableLength, readableEnded } = object as Partial<net.Socket>;
-  if (readableLength === undefined) return source(descriptorOf(object));
+  if ('fileno' in object && typeof object.fileno === 'function') return { fd: object.fileno() };
+  if ((object as Partial<net.Socket>).readableLength === undefined) return { fd: openDescriptorOf(object) };
   // What node has read already does not show at the descriptor, which is gone after the end.
   const socket = object as net.Socket;
   const isReady = (): boolean => socket.readableLength > 0 || socket.readableEnded || socket.destroyed;
-  return source(isReady() && readableEnded ? -1 : descriptorOf(object), isReady);
+  return isReady() && socket.readableEnded ? { isReady } : { fd: openDescriptorOf(object), isReady };
 }
 
 /** Those of `objects` that are ready now, or will be before the timeout. */
@@ -60,15 +61,20 @@ function checkObjects<T>(objects: Iterable<T>): T[] {
 }
 
 function find<T>(objects: readonly T[], sources: readonly Source[], timeoutMs: number): T[] {
-  const ready = new Set<number>();
-  sources.forEach((source, index) => {
-    if (source.isReady()) ready.add(index);
-  });
-  const left = sources.map((_, index) => index).filter((index) => !ready.has(index));
-  const fds = left.map((index) => (sources[index] as Source).fd);
-  for (const place of waitReady(fds, 'read', ready.size > 0 ? 0 : timeoutMs, 'wait()'))
-    ready.add(left[place] as number);
-  return objects.filter((_, index) => ready.has(index));
+  const ready = new Set<Source>(sources.filter((source) => source.isReady?.()));
+  const left = sources.filter((source) => !ready.has(source));
+  const withFd = left.filter(({ fd }) => fd !== undefined);
+  const withQueue = left.filter(({ queue }) => queue !== undefined);
+  const found = waitReady(
+    withFd.map(({ fd }) => fd as number),
+    'read',
+    ready.size > 0 ? 0 : timeoutMs,
+    'wait()',
+    withQueue.map(({ queue }) => (queue as AnyQueue<never>).numberFor('wait()')),
+  );
+  for (const place of found.ready) ready.add(withFd[place] as Source);
+  for (const place of found.readyQueues) ready.add(withQueue[place] as Source);
+  return objects.filter((_, index) => ready.has(sources[index] as Source));
 }
 
 /**
@@ -96,15 +102,27 @@ export async function waitAsync<T extends Waitable>(objects: Iterable<T>, option
 function whenAny(sources: readonly Source[], ready: () => void): () => void {
   const stops = [
     whenAnythingHappens(() => {
-      if (sources.some((source) => source.isReady())) ready();
+      if (sources.some((source) => source.isReady?.())) ready();
     }),
   ];
   const stop = (): void => stops.forEach((each) => each());
   try {
-    for (const { fd } of sources) stops.push(whenReady(fd, 'read', ready));
+    for (const { fd, queue } of sources) {
+      if (fd !== undefined) stops.push(whenReady(fd, 'read', ready));
+      if (queue !== undefined) stops.push(whenQueueReady(queue, ready));
+    }
   } catch (error) {
     stop();
     throw error;
   }
   return stop;
+}
+
+function whenQueueReady(queue: AnyQueue<never>, ready: () => void): () => void {
+  const stop = new AbortController();
+  const over = (): void => {
+    if (!stop.signal.aborted) ready();
+  };
+  queue.itemsAsync(stop.signal).then(over, over);
+  return () => stop.abort();
 }

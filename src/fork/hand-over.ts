@@ -1,50 +1,17 @@
 /**
  * Sockets and servers among a process's arguments: the child goes on using them, while all others are silenced in it.
  */
-import { createRequire } from 'node:module';
-import type dgram from 'node:dgram';
-import type net from 'node:net';
-
-const require = createRequire(import.meta.url);
-const { moduleLoadList } = process as unknown as { moduleLoadList: string[] };
-
-type WithHandle = { _handle?: { fd?: number } | null };
-
-class Nothing {}
+import { descriptorOf, isServer, isSocket, isUdpSocket } from '../node-handles.ts';
+import { visitData } from '../plain-data.ts';
 
 /** Descriptors of the `net.Socket`s, `net.Server`s and `dgram.Socket`s found in `value`, at any depth of plain data. */
 export function handedOverDescriptors(value: unknown): number[] {
   const found = new Set<number>();
-  // Without these modules there is no socket to be found.
-  const { Socket, Server } = moduleLoadList.includes('NativeModule net')
-    ? (require('node:net') as typeof net)
-    : { Socket: Nothing, Server: Nothing };
-  const { Socket: UdpSocket } = moduleLoadList.includes('NativeModule dgram')
-    ? (require('node:dgram') as typeof dgram)
-    : { Socket: Nothing };
-  const seen = new Set<object>();
-  const visit = (item: unknown): void => {
-    if (typeof item !== 'object' || item === null || seen.has(item)) return;
-    seen.add(item);
-    if (item instanceof Socket || item instanceof Server) {
-      add((item as WithHandle)._handle?.fd);
-    } else if (item instanceof UdpSocket) {
-      const state = Object.getOwnPropertySymbols(item).find((symbol) => symbol.description === 'state symbol');
-      add((item as unknown as Record<symbol, { handle?: { fd?: number } }>)[state as symbol]?.handle?.fd);
-    } else if (Array.isArray(item) || item instanceof Set) {
-      for (const part of item) visit(part);
-    } else if (item instanceof Map) {
-      for (const [key, part] of item) {
-        visit(key);
-        visit(part);
-      }
-    } else if (Object.getPrototypeOf(item) === Object.prototype || Object.getPrototypeOf(item) === null) {
-      for (const part of Object.values(item)) visit(part);
-    }
-  };
-  const add = (fd: number | undefined): void => {
-    if (typeof fd === 'number' && fd > 2) found.add(fd);
-  };
-  visit(value);
+  visitData(value, (item) => {
+    if (!isSocket(item) && !isServer(item) && !isUdpSocket(item)) return false;
+    const fd = descriptorOf(item);
+    if (fd !== undefined && fd > 2) found.add(fd);
+    return true;
+  });
   return [...found];
 }

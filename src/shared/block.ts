@@ -41,6 +41,14 @@ function seatOf(arena: number): Seat {
  * @throws ProcessError `ERR_MP_WORKER_THREAD` in a worker thread, from which nothing can be inherited.
  */
 export function allocate(byteLength: number, alignment = 64): Block {
+  checkCanShare();
+  const { buffer, handle, arena } = native.allocateShared(byteLength, alignment);
+  collected.register(buffer, handle);
+  return { buffer, handle, seat: seatOf(arena) };
+}
+
+/** @throws ProcessError `ERR_MP_WORKER_THREAD` in a worker thread, from which nothing can be inherited. */
+export function checkCanShare(): void {
   if (!isMainThread) {
     throw new ProcessError(
       'ERR_MP_WORKER_THREAD',
@@ -48,9 +56,6 @@ export function allocate(byteLength: number, alignment = 64): Block {
         'between worker threads use SharedArrayBuffer and Atomics',
     );
   }
-  const { buffer, handle, arena } = native.allocateShared(byteLength, alignment);
-  collected.register(buffer, handle);
-  return { buffer, handle, seat: seatOf(arena) };
 }
 
 /** Child: it has seats of its own. */

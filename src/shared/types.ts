@@ -5,11 +5,12 @@ import { inspect } from 'node:util';
 
 import { invalidArgument } from '../errors.ts';
 
-/** Name of a type: kind and bits. `char` is one byte of text. */
-export type TypeName = 'i8' | 'u8' | 'i16' | 'u16' | 'i32' | 'u32' | 'i64' | 'u64' | 'f32' | 'f64' | 'bool' | 'char';
+/** Name of a type: kind and bits. `char` is one byte of text, `wchar` one character of Unicode. */
+export type TypeName =
+  'i8' | 'u8' | 'i16' | 'u16' | 'i32' | 'u32' | 'i64' | 'u64' | 'f32' | 'f64' | 'bool' | 'char' | 'wchar';
 
 /** Python's codes, as of C on 64-bit systems: `l` and `L` have 64 bits. */
-export type TypeCode = 'c' | 'b' | 'B' | 'h' | 'H' | 'i' | 'I' | 'l' | 'L' | 'q' | 'Q' | 'f' | 'd' | '?';
+export type TypeCode = 'c' | 'b' | 'B' | 'h' | 'H' | 'i' | 'I' | 'l' | 'L' | 'q' | 'Q' | 'f' | 'd' | 'u' | '?';
 
 /** What a type is called. */
 export type Type = TypeName | TypeCode;
@@ -24,7 +25,9 @@ export type ValueOf<T extends Type> = T extends BigType
     ? boolean
     : T extends 'char' | 'c'
       ? Buffer
-      : number;
+      : T extends 'wchar' | 'u'
+        ? string
+        : number;
 
 /** What can be assigned to it. */
 export type Assignable<T extends Type> = T extends BigType
@@ -33,7 +36,9 @@ export type Assignable<T extends Type> = T extends BigType
     ? boolean
     : T extends 'char' | 'c'
       ? Uint8Array | string
-      : number;
+      : T extends 'wchar' | 'u'
+        ? string
+        : number;
 
 /** The arrays that hold elements of each type. */
 export const arrays = {
@@ -49,6 +54,7 @@ export const arrays = {
   f64: Float64Array,
   bool: Uint8Array,
   char: Uint8Array,
+  wchar: Uint32Array,
 } as const;
 
 /** The array that holds elements of a type. */
@@ -68,6 +74,7 @@ const codes = {
   Q: 'u64',
   f: 'f32',
   d: 'f64',
+  u: 'wchar',
   '?': 'bool',
 } as const;
 
@@ -88,7 +95,7 @@ export function nameOf(type: unknown): TypeName {
 
 /** Whether values of the type are integers, which `Atomics` can change. */
 export function isInteger(name: TypeName): boolean {
-  return name !== 'f32' && name !== 'f64' && name !== 'bool' && name !== 'char';
+  return name !== 'f32' && name !== 'f64' && name !== 'bool' && name !== 'char' && name !== 'wchar';
 }
 
 /**
@@ -105,6 +112,11 @@ export function toElement(name: TypeName, value: unknown): number | bigint {
       if (typeof value === 'string' && value.length === 1 && value <= '\xff') return value.charCodeAt(0);
       if (value instanceof Uint8Array && value.length === 1) return value[0] as number;
       throw invalidArgument(`a char is one byte or a one-character Latin-1 string, not ${inspect(value)}`);
+    case 'wchar':
+      if (typeof value === 'string' && value.length > 0 && value.length <= 2 && [...value].length === 1) {
+        return value.codePointAt(0) as number;
+      }
+      throw invalidArgument(`a wchar is a string of one character, not ${inspect(value)}`);
     case 'f32':
     case 'f64':
       if (typeof value === 'number') return value;
@@ -120,9 +132,19 @@ export function toElement(name: TypeName, value: unknown): number | bigint {
   throw invalidArgument(`a value of type ${name} cannot be ${inspect(value)}`);
 }
 
+/** What another process has put there may be none. */
+const character = (code: number): string => (code <= 0x10ffff ? String.fromCodePoint(code) : '\ufffd');
+
+/** The text in `codes`, up to the first NUL. */
+export function textOf(codes: Uint32Array): string {
+  const end = codes.indexOf(0);
+  return Array.from(end < 0 ? codes : codes.subarray(0, end), character).join('');
+}
+
 /** The value that is stored as `element`. */
 export function fromElement(name: TypeName, element: number | bigint): unknown {
   if (name === 'bool') return element !== 0;
   if (name === 'char') return Buffer.from([element as number]);
+  if (name === 'wchar') return character(element as number);
   return element;
 }

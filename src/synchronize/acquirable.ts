@@ -2,10 +2,11 @@
  * What locks and semaphores have in common: taking, waiting for one's turn, and what happens when a holder dies.
  */
 import { inspect } from 'node:util';
-import * as workerThreads from 'node:worker_threads';
 
 import type { HolderEnd, Kind } from '../../index.js';
+import { channels } from '../diagnostics.ts';
 import { InterruptedError, ProcessError, invalidArgument } from '../errors.ts';
+import { refuseClones, refuseToSerialize } from '../inherit-only.ts';
 import { native } from '../native.ts';
 import { checkFunction, checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
 import { signalName } from '../signals.ts';
@@ -35,24 +36,6 @@ export const code = {
   broken: -10,
   interrupted: -100,
 } as const;
-
-const { markAsUncloneable } = workerThreads as { markAsUncloneable?: (value: object) => void };
-
-/** Has structured clone (`postMessage`) refuse `object`, which would be something else at the other end. */
-export function refuseClones(object: object): void {
-  if (markAsUncloneable) markAsUncloneable(object);
-  // A property that cannot be cloned does it where Node has no word for it.
-  else Object.defineProperty(object, 'inheritOnly', { value: (): void => {}, enumerable: true });
-}
-
-/** @throws ProcessError `ERR_MP_INHERIT_ONLY`, with Python's reason. */
-export function refuseToSerialize(object: object): never {
-  throw new ProcessError(
-    'ERR_MP_INHERIT_ONLY',
-    `a ${object.constructor.name} should only be shared between processes through inheritance: ` +
-      'make it before the fork and use it in the target, or pass it in args',
-  );
-}
 
 /** @throws InterruptedError if that is what `result` says. */
 export function checkInterrupted(result: number, what: string): void {
@@ -104,8 +87,10 @@ export abstract class Acquirable {
     const timeout = checkTimeout(timeoutMs);
     if (this.tryTake()) return true;
     const { acquire, handle } = this.#mechanism;
-    const result = acquire(handle, block ? timeout : 0, this.#recovers);
-    checkInterrupted(result, `acquire() of a ${this.constructor.name}`);
+    const result = channels.wait.hasSubscribers
+      ? this.#acquireObserved(block ? timeout : 0)
+      : acquire(handle, block ? timeout : 0, this.#recovers);
+    if (result <= code.interrupted) checkInterrupted(result, `acquire() of a ${this.constructor.name}`);
     return this.finish(result);
   }
 
@@ -122,8 +107,27 @@ export abstract class Acquirable {
     if (timeoutMs === 0) return this.acquire(false);
     const { kind, handle } = this.#mechanism;
     const begin = (): number => native.awaitShared(kind, handle, this.#recovers);
+    const since = performance.now();
     const settled = await waitAsync(begin, timeoutMs, signal);
+    this.#sayWaited(since, settled?.code ?? code.timedOut);
     return settled !== undefined && this.finish(settled.code, settled.end);
+  }
+
+  /** As the native call; says how long it took if that is more than no time. */
+  #acquireObserved(timeoutMs: number): number {
+    const { acquire, handle } = this.#mechanism;
+    const atOnce = acquire(handle, 0, this.#recovers);
+    if (atOnce !== code.timedOut || timeoutMs === 0) return atOnce;
+    const since = performance.now();
+    const result = acquire(handle, timeoutMs, this.#recovers);
+    this.#sayWaited(since, result);
+    return result;
+  }
+
+  #sayWaited(since: number, result: number): void {
+    if (!channels.wait.hasSubscribers) return;
+    const acquired = result === code.taken || result === code.recovered;
+    channels.wait.publish({ lock: this, waitedMs: performance.now() - since, acquired });
   }
 
   /**

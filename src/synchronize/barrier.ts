@@ -4,10 +4,12 @@
 import { inspect } from 'node:util';
 
 import { BrokenBarrierError, invalidArgument } from '../errors.ts';
+import { refuseClones, refuseToSerialize } from '../inherit-only.ts';
 import { native } from '../native.ts';
 import { checkFunction, checkInteger, checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
 import { allocate, type Block } from '../shared/block.ts';
-import { checkInterrupted, code, refuseClones, refuseToSerialize } from './acquirable.ts';
+import { handedTo } from '../shared/handed-to.ts';
+import { checkInterrupted, code } from './acquirable.ts';
 import { waitAsync } from './waits.ts';
 
 /** Options of `new Barrier()`. */
@@ -30,8 +32,9 @@ const reasons = [
  * Python: `multiprocessing.Barrier(parties, action=None, timeout=None)`. Each of `parties` processes that comes to it waits
  * until all have come; then all go on, and it can be used again.
  *
- * Different from Python: when a process dies that waits at it, or that has taken part before, it breaks for the others. (Of
- * one that dies before it ever came, it does not know: that takes a timeout.)
+ * Different from Python: it breaks for the others when a process dies that waits at it, that has taken part before, or that
+ * was given it in `args` or as a property of its own. (Of one that has it by closure and dies before it ever came, it does
+ * not know: that takes a timeout.)
  */
 export class Barrier {
   readonly #block: Block;
@@ -86,6 +89,11 @@ export class Barrier {
     const settled = await waitAsync(begin, timeout, signal);
     if (settled === undefined) throw new BrokenBarrierError(reasons[1]);
     return this.#pass(settled.code, settled.round);
+  }
+
+  /** @internal In the parent: a child has this barrier from it. */
+  [handedTo](pid: number): void {
+    native.barrierExpect(this.#block.handle, pid);
   }
 
   /** Python: `reset`. Makes the barrier as new; whoever waits at it gets a `BrokenBarrierError`. */

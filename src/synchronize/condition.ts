@@ -4,10 +4,11 @@
 import { inspect } from 'node:util';
 
 import { ProcessError, invalidArgument } from '../errors.ts';
+import { refuseClones, refuseToSerialize } from '../inherit-only.ts';
 import { native } from '../native.ts';
 import { checkFunction, checkInteger, checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
 import { allocate, type Block } from '../shared/block.ts';
-import { checkInterrupted, code, refuseClones, refuseToSerialize } from './acquirable.ts';
+import { checkInterrupted, code } from './acquirable.ts';
 import { Lock, RLock } from './lock.ts';
 import { waitAsync } from './waits.ts';
 

@@ -3,10 +3,11 @@
  */
 import { inspect } from 'node:util';
 
+import { refuseClones, refuseToSerialize } from '../inherit-only.ts';
 import { native } from '../native.ts';
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
 import { allocate } from '../shared/block.ts';
-import { checkInterrupted, code, refuseClones, refuseToSerialize } from './acquirable.ts';
+import { checkInterrupted, code } from './acquirable.ts';
 import { waitAsync } from './waits.ts';
 
 const SET = 1;

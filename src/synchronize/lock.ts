@@ -3,7 +3,7 @@
  */
 import type { HolderEnd } from '../../index.js';
 import { ProcessError } from '../errors.ts';
-import { native } from '../native.ts';
+import { fast, native } from '../native.ts';
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
 import { currentProcess } from '../process.ts';
 import { allocate, type Block } from '../shared/block.ts';
@@ -27,7 +27,7 @@ export abstract class HeldLock extends Acquirable {
     let block!: Block;
     super(options, () => {
       block = allocate(64);
-      return { kind: 'lock', handle: block.handle, acquire: native.lockAcquire };
+      return { kind: 'lock', handle: block.handle, acquire: fast.lockAcquire };
     });
     this.#word = new Int32Array(block.buffer);
     this.#seat = block.seat;
@@ -74,7 +74,7 @@ export abstract class HeldLock extends Acquirable {
   protected giveBack(): void {
     const { id } = this.#seat;
     if (Atomics.compareExchange(this.#word, 0, id, 0) === id) return;
-    const result = native.lockRelease(this.handle);
+    const result = fast.lockRelease(this.handle);
     if (result === code.wasFree) {
       throw new ProcessError(
         'ERR_MP_NOT_LOCKED',

@@ -2,7 +2,7 @@
  * Python's `multiprocessing.Semaphore` and `BoundedSemaphore`: a number of permits.
  */
 import { ProcessError, invalidArgument } from '../errors.ts';
-import { native } from '../native.ts';
+import { fast, native } from '../native.ts';
 import { checkInteger } from '../options.ts';
 import { allocate } from '../shared/block.ts';
 import { Acquirable, type LockOptions } from './acquirable.ts';
@@ -32,7 +32,7 @@ export class Semaphore extends Acquirable {
     super(options, () => {
       const block = allocate(native.SEMAPHORE_SIZE);
       ({ buffer } = block);
-      return { kind: 'semaphore', handle: block.handle, acquire: native.semaphoreAcquire };
+      return { kind: 'semaphore', handle: block.handle, acquire: fast.semaphoreAcquire };
     });
     this.#buffer = buffer;
     this.#value = value;
@@ -53,7 +53,7 @@ export class Semaphore extends Acquirable {
    */
   release(n = 1): void {
     if (n !== 1 && checkInteger(n, 'n') < 1) throw invalidArgument(`n must be at least 1, not ${n}`, RangeError);
-    if (native.semaphoreRelease(this.handle, n)) return;
+    if (fast.semaphoreRelease(this.handle, n) === 1) return;
     throw new ProcessError(
       'ERR_MP_NOT_LOCKED',
       `release() of a ${this.constructor.name} beyond ${this.highest(this.#value)} permits: it was released too many times`,

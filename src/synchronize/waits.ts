@@ -15,10 +15,15 @@ function onSettled(all: Settled[]): void {
   }
 }
 
+/** Has the ends of waits told in this process. */
+export function listen(): void {
+  native.watchWaits(onSettled);
+}
+
 /**
  * Waits for what `begin` has begun to wait for.
  *
- * @returns how it ended; undefined after the timeout.
+ * @returns how it ended; undefined after the timeout, unless it ended at that moment.
  * @throws the reason of `signal`, once it is aborted.
  */
 export async function waitAsync(
@@ -26,7 +31,7 @@ export async function waitAsync(
   timeoutMs: number,
   signal: AbortSignal | undefined,
 ): Promise<Settled | undefined> {
-  native.watchWaits(onSettled);
+  listen();
   let result: Settled | undefined;
   await race(
     (done) => {
@@ -36,7 +41,7 @@ export async function waitAsync(
         done();
       });
       return () => {
-        if (pending.delete(id)) native.cancelWait(id);
+        if (pending.delete(id)) result = native.cancelWait(id) ?? undefined;
       };
     },
     timeoutMs,

@@ -11,6 +11,8 @@ const tests: Record<string, string> = {
   thousand: 'MP074 five processes pass a barrier a thousand times',
   abortAndReset: 'MP069 MP070 abort and reset while others wait, and use after it',
   timeouts: 'MP071 MP072 one party too late breaks it for all; the timeout of the constructor',
+  expected: 'it breaks when a party dies that never came, if it was handed the barrier',
+  lastMoment: 'a timeout at the moment of opening: all have passed, or none',
   deaths: 'it breaks for the others when a party is killed, waiting or not',
   asynchronous: 'parties that do not block, aborted and timed out',
 };

@@ -86,6 +86,7 @@ describe('wait', { timeout: TEST_TIMEOUT_MS }, () => {
     ['writers with random delays', 'wait: writers with delays'],
     ['MP192 sockets with random delays', 'wait: sockets with delays'],
     ['waitAsync', 'wait: async'],
+    ['queues, with other things and alone', 'wait: queues'],
     ['sockets of which node has read, and servers', 'wait: what node has read'],
     ['many waits for many connections', 'wait: a thousand'],
   ])('%s', async (_, name) => {

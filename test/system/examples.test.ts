@@ -199,6 +199,20 @@ describe('examples', { timeout: TEST_TIMEOUT_MS }, () => {
     }
   });
 
+  it('queue: full, empty, and all that was put is got', async () => {
+    const messages = 300_000;
+    const { lines } = await runWell('queue', { env: { MESSAGES: String(messages) } });
+    expect(lines.slice(0, 5)).toEqual(['full: true', 'a fourth: Full', '1 2 3', 'empty: true', 'one more: Empty']);
+    const eaten = lines.flatMap((line) => {
+      const [, count, sum] = /^消费者[12] 吃了 (\d+) 个包子, sum (\d+)$/.exec(line) ?? [];
+      return count === undefined ? [] : [{ count: Number(count), sum: Number(sum) }];
+    });
+    expect(eaten).toHaveLength(2);
+    expect(eaten[0]!.count + eaten[1]!.count).toBe(messages);
+    expect(eaten[0]!.sum + eaten[1]!.sum).toBe((messages * (messages - 1)) / 2);
+    expect(lines.at(-1)).toMatch(/^all 300000, \d+\.\d\d million a second$/);
+  });
+
   it('semaphore: five guests, never more than three at the table', async () => {
     const { lines } = await runWell('semaphore');
     let seated = 0;

@@ -14,6 +14,11 @@ const tests: Record<string, [title: string, options?: RunOptions]> = {
   arrays: ['MP078 arrays: length, indexing, slices, updates by a child, views without a copy'],
   zeros: ['MP079 a size gives that many zeros, also where another array was', { nodeArgs: ['--expose-gc'] }],
   text: ['arrays of chars are text'],
+  wideText: ['wide characters: values and arrays'],
+  structures: ['MP154 a child doubles values, structures and arrays, with locks and without'],
+  layout: ['structures: laid out as C does, nested, in arrays; what does not fit is refused'],
+  copies: ['MP155 a copy is independent of later changes'],
+  wrapping: ['a raw value or array gets a lock; the raw one under a lock'],
 };
 
 describe('shared values and arrays', () => {

@@ -17,6 +17,8 @@ const tests: Record<string, [title: string, options?: RunOptions, ...args: strin
   printed: ['MP047 printable forms'],
   semaphores: ['MP053 MP054 Semaphore and BoundedSemaphore count; a non-blocking acquire ignores the timeout'],
   permits: ['permits of dead processes are missed, and come back by recover()', quiet],
+  named: ['MP262 a semaphore with a name: subclassed, shared by name, unlinked'],
+  observed: ['waits are told on a diagnostics channel'],
   abandoned: [
     'a lock whose holder was killed throws until recover(), blocking and not, or is taken over with a warning',
     quiet,

@@ -1,12 +1,13 @@
 //! What the kernel, libuv and V8 do for node-multiprocessing.
 //!
-//! Layers point downward only: `connection` uses `sync` (its spin) and `process`; `sync` uses `process` and `shared`; `process` and `fork` use `shared`, `uv`, `v8` and `sys`;
+//! Layers point downward only: `queue` and `connection` use `sync` and `process`; `sync` uses `process` and `shared`; `process` and `fork` use `shared`, `uv`, `v8` and `sys`;
 //! `sys` wraps one kernel topic per file. Nothing here knows Node-API, JavaScript values or user-facing wording: errors are typed and short, the
 //! TypeScript layer explains them.
 pub mod connection;
 pub mod error;
 pub mod fork;
 pub mod process;
+pub mod queue;
 pub mod shared;
 pub mod sync;
 pub mod sys;

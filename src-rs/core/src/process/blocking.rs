@@ -109,6 +109,11 @@ pub fn wait<T>(
                 };
                 pause = f64::min(pause * 2.0, longest);
                 let woken = semaphore.wait(turn.at_most_ms(pause));
+                if woken == Woken::Posted
+                    && let Some(result) = done()?
+                {
+                    return Ok(Outcome::Done(result));
+                }
                 aside.reap(None);
                 match woken {
                     Woken::Posted => Readiness::Ready,

@@ -1,8 +1,8 @@
 //! The memory itself: one [`Segment`] per process that creates something shared, inherited by its descendants.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
 
@@ -56,6 +56,15 @@ impl Place {
         }
     }
 
+    /// The place `bytes` behind this one.
+    #[must_use]
+    pub(crate) fn plus(self, bytes: u64) -> Self {
+        Self {
+            offset: self.offset + bytes,
+            ..self
+        }
+    }
+
     /// The number of its arena.
     #[must_use]
     pub fn arena(self) -> u32 {
@@ -88,7 +97,13 @@ pub struct Arena {
     stock: Mutex<Stock>,
 }
 
-static ARENAS: RwLock<Vec<&'static Arena>> = RwLock::new(Vec::new());
+type List = Vec<&'static Arena>;
+
+/// Those of this process; null for none. A process adds one at most, to those that it has inherited: then the list is made
+/// anew, so that readers need no lock.
+static ARENAS: AtomicPtr<List> = AtomicPtr::new(std::ptr::null_mut());
+/// Held while one is added.
+static ADDING: Mutex<()> = Mutex::new(());
 /// One more than the index of the arena that this process has created; 0 for none.
 static OWN: AtomicUsize = AtomicUsize::new(0);
 /// The seats of the children of this process.
@@ -100,8 +115,9 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// All arenas of this process.
 #[must_use]
-pub fn all() -> Vec<&'static Arena> {
-    ARENAS.read().unwrap_or_else(PoisonError::into_inner).clone()
+pub fn all() -> &'static [&'static Arena] {
+    // SAFETY: null, or a list that is never freed or changed.
+    unsafe { ARENAS.load(SeqCst).as_ref() }.map_or(&[], |list| list)
 }
 
 const NO_OBJECT: Error = Error::System {
@@ -111,13 +127,13 @@ const NO_OBJECT: Error = Error::System {
 
 /// The arena in which `place` lies.
 pub fn of(place: Place) -> Result<&'static Arena> {
-    let arenas = ARENAS.read().unwrap_or_else(PoisonError::into_inner);
-    arenas.get(place.arena as usize).copied().ok_or(NO_OBJECT)
+    all().get(place.arena as usize).copied().ok_or(NO_OBJECT)
 }
 
 /// The arena of this process's own, made at the first call.
 pub fn own() -> Result<&'static Arena> {
-    let mut arenas = ARENAS.write().unwrap_or_else(PoisonError::into_inner);
+    let _adding = locked(&ADDING);
+    let mut arenas = all().to_vec();
     if let Some(arena) = OWN
         .load(SeqCst)
         .checked_sub(1)
@@ -141,7 +157,9 @@ pub fn own() -> Result<&'static Arena> {
     arena.members().sit_down(me);
     arena.me.store(me, SeqCst);
     arenas.push(arena);
-    OWN.store(arenas.len(), SeqCst);
+    let count = arenas.len();
+    ARENAS.store(Box::into_raw(Box::new(arenas)), SeqCst);
+    OWN.store(count, SeqCst);
     Ok(arena)
 }
 
@@ -156,6 +174,16 @@ impl Arena {
     #[must_use]
     pub fn me(&self) -> MemberId {
         self.me.load(SeqCst)
+    }
+
+    /// The seat of child `pid` of this process, while that has not been reaped.
+    #[must_use]
+    pub fn seat_of_child(&self, pid: i32) -> Option<MemberId> {
+        let children = locked(&CHILDREN);
+        let seat = |&(child, arena, id): &(i32, &Self, MemberId)| {
+            (child == pid && std::ptr::eq(arena, self)).then_some(id)
+        };
+        children.iter().find_map(seat)
     }
 
     fn header(&self) -> &Header {
@@ -205,8 +233,8 @@ impl Arena {
         self.atomic(offset)
     }
 
-    /// `T` is an atomic type.
-    fn atomic<T>(&self, offset: u64) -> Result<&T> {
+    /// `T` is an atomic type, or made of these and as large as it is aligned.
+    pub(crate) fn atomic<T>(&self, offset: u64) -> Result<&T> {
         let size = size_of::<T>() as u64;
         let end = offset.checked_add(size).ok_or(NO_OBJECT)?;
         if offset < HEAP_AT as u64 || end > self.segment.size() || !offset.is_multiple_of(size) {

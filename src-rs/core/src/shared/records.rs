@@ -141,8 +141,14 @@ impl<'a> Records<'a> {
         (0..self.used()).filter_map(move |index| {
             let state = self.state(index);
             let wanted = phases.iter().any(|&phase| state.is(phase));
-            (wanted && self.heads[index].object.load(SeqCst) == object).then_some((index, state))
+            (wanted && self.is_for(index, object)).then_some((index, state))
         })
+    }
+
+    /// Whether the record at `index` is for `object`.
+    #[must_use]
+    pub fn is_for(&self, index: usize, object: u64) -> bool {
+        self.heads[index].object.load(SeqCst) == object
     }
 
     /// The body of the record at `index`.

@@ -7,7 +7,7 @@ use super::wait::{ASK_EVERY, Queued, Taken};
 use crate::error::Result;
 use crate::process::blocking::{self, Interrupts, Outcome, Wake};
 use crate::shared::arena::{self, Arena, Place};
-use crate::shared::members::{Life, Look};
+use crate::shared::members::{Life, Look, MemberId};
 use crate::shared::records::{Count, Phase, Record};
 use crate::sys::clock::Deadline;
 
@@ -160,6 +160,8 @@ impl Barrier {
 
     /// Makes it as new. Whoever waits is told that it was broken.
     pub fn reset(self) {
+        // Whoever has ended by now is not missed any more.
+        self.misses_somebody();
         loop {
             let word = self.load();
             if word.broken().is_none() && word.count() == 0 {
@@ -185,15 +187,22 @@ impl Barrier {
         }
     }
 
-    /// This process takes part: if it dies, the others are not to wait for it.
-    fn join_in(self) -> Result<()> {
-        let (records, me) = (self.arena.records(), self.arena.me());
+    /// A process takes part: if it dies, the others are not to wait for it.
+    fn join_in(self, who: MemberId) -> Result<()> {
+        let records = self.arena.records();
         let mut parties = records.of(self.offset, &[Phase::Party]);
-        if !parties.any(|(_, state)| state.owner() == me) {
-            let mut record = records.claim(me, self.offset)?;
+        if !parties.any(|(_, state)| state.owner() == who) {
+            let mut record = records.claim(who, self.offset)?;
             records.become_(&mut record, Phase::Party);
         }
         Ok(())
+    }
+
+    /// Child `pid` of this process is going to take part.
+    pub fn expect(self, pid: i32) -> Result<()> {
+        self.arena
+            .seat_of_child(pid)
+            .map_or(Ok(()), |who| self.join_in(who))
     }
 
     /// Whether somebody died while he waited, or has taken part before and did not end well since. That is said once.
@@ -225,7 +234,7 @@ pub struct Party {
 impl Party {
     /// Comes to the barrier. `by_doorbell`: this process does not sleep, and has its doorbell rung.
     pub fn begin(barrier: Barrier, by_doorbell: bool) -> Result<Self> {
-        barrier.join_in()?;
+        barrier.join_in(barrier.arena.me())?;
         let records = barrier.arena.records();
         let mut record = records.claim(barrier.arena.me(), barrier.offset)?;
         records.wait(&mut record, barrier.arena.next_ticket(), by_doorbell);
@@ -315,11 +324,10 @@ impl Queued for Party {
         taken
     }
 
-    fn end(mut self: Box<Self>, settled: bool) {
-        if !settled && !self.settled {
-            self.give_up();
-        }
+    fn end(mut self: Box<Self>, settled: bool) -> Option<Taken> {
+        let taken = (!settled && !self.settled).then(|| self.give_up());
         self.barrier.arena.records().release(&self.record);
+        taken
     }
 }
 

@@ -87,11 +87,12 @@ impl Queued for Sleeper {
         self.inherit().then_some(Taken::Yes)
     }
 
-    fn end(self: Box<Self>, settled: bool) {
+    fn end(self: Box<Self>, settled: bool) -> Option<Taken> {
         let records = self.arena.records();
         if records.release(&self.record) && !settled {
             // It gives up, and what it was told is for the next one.
             records.tell(self.offset, Count::AtMost(1), Look::System);
         }
+        None
     }
 }

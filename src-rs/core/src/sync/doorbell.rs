@@ -1,6 +1,7 @@
 //! Waiting without blocking: one thread for all waits of this process in an arena. It sleeps on the semaphore that other
 //! processes post for this one, and has the event loop look.
 
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
 
@@ -20,6 +21,14 @@ static HEARD: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 /// Waits under way.
 static PENDING: AtomicUsize = AtomicUsize::new(0);
+
+/// Where a call waits that holds up the event loop.
+static BLOCKED: Mutex<Option<OwnedFd>> = Mutex::new(None);
+
+/// Has a byte written to `fd`, which does not block, whenever the bell is rung, or no more.
+pub fn ring_also(fd: Option<OwnedFd>) {
+    *BLOCKED.lock().unwrap_or_else(PoisonError::into_inner) = fd;
+}
 
 /// One wait more.
 pub fn begin(arena: &'static Arena, look: impl Fn() + Send + 'static) -> Result<()> {
@@ -65,6 +74,10 @@ fn listen(arena: &'static Arena, me: u32, look: impl Fn()) {
         member.doorbell.wait(Deadline::after_ms(patience));
         if PENDING.load(SeqCst) > 0 {
             look();
+            if let Some(fd) = &*BLOCKED.lock().unwrap_or_else(PoisonError::into_inner) {
+                // If it is full, it is readable as well.
+                let _ = nix::unistd::write(fd, &[0]);
+            }
         }
     }
 }

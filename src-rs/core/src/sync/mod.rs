@@ -10,5 +10,5 @@ pub mod doorbell;
 pub mod event;
 pub mod lock;
 pub mod semaphore;
-pub mod spin;
+pub(crate) mod spin;
 pub mod wait;

@@ -8,7 +8,10 @@
 //! A process that gives back more than it holds gives for somebody else, nobody knows for whom. That has an account of its
 //! own, so that what the process takes later is not mistaken for it.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{
+    AtomicU32, AtomicU64,
+    Ordering::{Release, SeqCst},
+};
 
 use nix::errno::Errno;
 
@@ -49,6 +52,11 @@ enum Change {
 
 fn value_of(word: u64) -> u32 {
     (word & u64::from(MAX_VALUE)) as u32
+}
+
+/// The account for which the word was changed last.
+fn last_account(word: u64) -> Option<usize> {
+    usize::from((word >> 32) as u16).checked_sub(1)
 }
 
 /// A balance and the number of the last operation, or a change and its number.
@@ -103,8 +111,15 @@ impl Semaphore {
     /// This process's account of a kind.
     fn account(self, kind: Phase) -> Result<usize> {
         let (records, me) = (self.arena.records(), self.arena.me());
-        let mut mine = self.accounts();
-        if let Some((index, _)) = mine.find(|(_, state)| state.owner() == me && state.is(kind)) {
+        let is_mine = |state: State| state.owner() == me && state.is(kind);
+        // Most often it is the one that has changed the value last.
+        if let Some(index) = last_account(self.word.load(SeqCst))
+            && is_mine(records.state(index))
+            && records.is_for(index, self.offset)
+        {
+            return Ok(index);
+        }
+        if let Some((index, _)) = self.accounts().find(|&(_, state)| is_mine(state)) {
             return Ok(index);
         }
         let mut record = records.claim(me, self.offset)?;
@@ -121,10 +136,10 @@ impl Semaphore {
 
     /// Enters the last change of `word` in its account, should whoever made it not have come to that.
     fn settle(self, word: u64) {
-        let (index, number) = ((word >> 32) as u16, (word >> 48) as u16);
-        let Some(index) = usize::from(index).checked_sub(1) else {
+        let Some(index) = last_account(word) else {
             return;
         };
+        let number = (word >> 48) as u16;
         let body = self.arena.records().body(index);
         let ledger = body.ledger.load(SeqCst);
         let next = number_of(ledger).wrapping_add(1);
@@ -156,7 +171,8 @@ impl Semaphore {
                 return Change::TooHigh;
             }
             let number = number_of(body.ledger.load(SeqCst)).wrapping_add(1);
-            body.intent.store(entry(i64::from(by), number), SeqCst);
+            // Whoever sees the word that is written next sees this, too.
+            body.intent.store(entry(i64::from(by), number), Release);
             let mark = match (by < 0, waits) {
                 (true, true) => WANTED,
                 (true, false) => word & WANTED,

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 /// Rounds for a look at a word, each of some nanoseconds.
 const MOST: u32 = 2_000;
 const FEWEST: u32 = 32;
+/// Of so many spins in vain, one is long again: two processes that sleep by turns never find the other one quick.
+const TRY_AGAIN: u32 = 16;
 
 static LOOKS: Spin = Spin::new(FEWEST, MOST);
 
@@ -22,6 +24,7 @@ pub struct Spin {
     fewest: u32,
     most: u32,
     rounds: AtomicU32,
+    in_vain: AtomicU32,
 }
 
 impl Spin {
@@ -32,6 +35,7 @@ impl Spin {
             fewest,
             most,
             rounds: AtomicU32::new(most / 4),
+            in_vain: AtomicU32::new(0),
         }
     }
 
@@ -40,16 +44,24 @@ impl Spin {
         if !has_company() {
             return done();
         }
-        let rounds = self.rounds.load(Relaxed);
+        let usual = self.rounds.load(Relaxed);
+        let in_vain = self.in_vain.load(Relaxed);
+        let rounds = if in_vain % TRY_AGAIN == TRY_AGAIN - 1 {
+            usual.max(self.most / 4)
+        } else {
+            usual
+        };
         for _ in 0..rounds {
             if done() {
                 self.rounds
                     .store((rounds + rounds / 4 + 1).min(self.most), Relaxed);
+                self.in_vain.store(0, Relaxed);
                 return true;
             }
             std::hint::spin_loop();
         }
-        self.rounds.store((rounds - rounds / 8).max(self.fewest), Relaxed);
+        self.rounds.store((usual - usual / 8).max(self.fewest), Relaxed);
+        self.in_vain.store(in_vain.wrapping_add(1), Relaxed);
         false
     }
 }

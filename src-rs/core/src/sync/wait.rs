@@ -82,7 +82,9 @@ pub trait Queued: std::fmt::Debug {
     fn attempt(&mut self) -> Option<Taken>;
 
     /// Leaves the queue. Unless it has come to something, a hint that was for it goes to the next one.
-    fn end(self: Box<Self>, settled: bool);
+    ///
+    /// What it came to at this last moment: of a barrier, that cannot be taken back.
+    fn end(self: Box<Self>, settled: bool) -> Option<Taken>;
 }
 
 /// A wait for something that is to be taken.
@@ -133,11 +135,12 @@ impl<W: Want> Queued for Wait<W> {
         taken
     }
 
-    fn end(self: Box<Self>, _: bool) {
+    fn end(self: Box<Self>, _: bool) -> Option<Taken> {
         self.arena().records().release(&self.record);
         // An abandoned lock is for the next one to hear of, too.
         if !self.has_it {
             self.want.pass_on();
         }
+        None
     }
 }

@@ -46,6 +46,15 @@ impl Deadline {
         }
     }
 
+    /// This moment or the one in `ms` milliseconds, whichever is last.
+    #[must_use]
+    pub fn at_least_ms(self, ms: f64) -> Self {
+        match (self.0, Self::after_ms(ms).0) {
+            (Some(own), Some(other)) => Self(Some(own.max(other))),
+            _ => Self(None),
+        }
+    }
+
     /// Time left; `None` for ever.
     #[must_use]
     pub fn left(&self) -> Option<Duration> {

@@ -185,6 +185,24 @@ pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
 }
 
+/// A pipe whose ends do not block: what is written to the one makes the other readable until it is emptied.
+pub fn bell() -> Result<(OwnedFd, OwnedFd)> {
+    let (read, write) = pipe()?;
+    for end in [&read, &write] {
+        // SAFETY: F_SETFL only sets flags of a descriptor that is open.
+        if unsafe { libc::fcntl(end.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) } < 0 {
+            return Err(Error::last("fcntl"));
+        }
+    }
+    Ok((read, write))
+}
+
+/// Reads all that is there to be read from one that does not block.
+pub fn drain(fd: BorrowedFd<'_>) {
+    let mut bytes = [0; 64];
+    while nix::unistd::read(fd, &mut bytes).is_ok_and(|count| count == bytes.len()) {}
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

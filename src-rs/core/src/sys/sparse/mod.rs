@@ -1,0 +1,114 @@
+//! Memory of a size that nobody will need, shared with children that are forked: it takes nothing before it is touched, has no
+//! descriptor, and the kernel frees it with the last process that has it.
+
+use std::ops::Range;
+use std::ptr::NonNull;
+
+use crate::error::{Error, Result};
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+use linux as system;
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "macos")]
+use macos as system;
+
+/// Sizes to try, in bytes: address space may be limited.
+const SIZES: [u64; 5] = [64 << 30, 16 << 30, 4 << 30, 1 << 30, 128 << 20];
+
+/// The memory.
+#[derive(Debug)]
+pub struct Sparse {
+    base: NonNull<u8>,
+    size: u64,
+}
+
+// SAFETY: whoever reads or writes the memory owns the range or uses atomics; see the users.
+unsafe impl Send for Sparse {}
+// SAFETY: as above.
+unsafe impl Sync for Sparse {}
+
+impl Sparse {
+    /// Zero-filled memory, as much of it as this system allows.
+    pub fn create() -> Result<Self> {
+        let mut failure = Error::Exhausted("address space");
+        for size in SIZES {
+            // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
+            let base = unsafe {
+                libc::mmap(
+                    std::ptr::null_mut(),
+                    size as usize,
+                    libc::PROT_READ | libc::PROT_WRITE,
+                    libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+                    -1,
+                    0,
+                )
+            };
+            match NonNull::new(base.cast::<u8>()) {
+                Some(base) if base.as_ptr().cast() != libc::MAP_FAILED => return Ok(Self { base, size }),
+                _ => failure = Error::last("mmap"),
+            }
+        }
+        Err(failure)
+    }
+
+    /// Its length in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The address of `offset`.
+    ///
+    /// # Panics
+    /// If `length` bytes from there are not part of it.
+    #[must_use]
+    pub fn at(&self, offset: u64, length: u64) -> NonNull<u8> {
+        assert!(
+            offset <= self.size && length <= self.size - offset,
+            "a range of the memory"
+        );
+        // SAFETY: it lies in the mapping, as was just checked.
+        unsafe { self.base.add(offset as usize) }
+    }
+
+    /// Sees to it that there are pages for a range: touching what the system has no room for would end the process.
+    pub fn populate(&self, range: Range<u64>) -> Result<()> {
+        let length = range.end - range.start;
+        system::populate(self.at(range.start, length), length as usize)
+    }
+
+    /// Gives the pages of a range, whole ones only, back to the system, where it takes them.
+    pub fn give_back(&self, range: Range<u64>) {
+        let length = range.end - range.start;
+        system::give_back(self.at(range.start, length), length as usize);
+    }
+}
+
+impl Drop for Sparse {
+    fn drop(&mut self) {
+        // SAFETY: mapped in `create`, and nobody has the memory any more.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), self.size as usize) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_there_when_asked_for_and_goes_when_given_back() {
+        let memory = Sparse::create().unwrap();
+        memory.populate(0..1 << 20).unwrap();
+        let byte = memory.at(4096, 1).as_ptr();
+        // SAFETY: the byte lies in the mapping and nobody else knows it.
+        unsafe {
+            byte.write(7);
+            memory.give_back(4096..8192);
+            assert_eq!(byte.read(), if cfg!(target_os = "linux") { 0 } else { 7 });
+        }
+        assert!(std::panic::catch_unwind(|| memory.at(memory.size(), 1)).is_err());
+    }
+}
