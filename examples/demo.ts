@@ -101,6 +101,11 @@ const programs: Program[] = [
   },
   {
     number: 17,
+    name: 'pipe',
+    watch: 'Parent and child talk over one pipe; the parent learns at once that the child was killed.',
+  },
+  {
+    number: 17,
     name: 'semaphore',
     watch: 'Five guests, three seats: never more than three are at the table.',
   },

@@ -213,6 +213,18 @@ describe('examples', { timeout: TEST_TIMEOUT_MS }, () => {
     expect(lines.at(-1)).toMatch(/^all 300000, \d+\.\d\d million a second$/);
   });
 
+  it('pipe: both sides send and receive, and the end is noticed', async () => {
+    const { lines } = await runWell('pipe');
+    expect(lines).toEqual([
+      "[ 'hello', null, { from: 'child' } ]",
+      '一: 收到',
+      '二: 收到',
+      '三: 收到',
+      'poll: false',
+      'killed: EOFError',
+    ]);
+  });
+
   it('semaphore: five guests, never more than three at the table', async () => {
     const { lines } = await runWell('semaphore');
     let seated = 0;

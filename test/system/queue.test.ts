@@ -16,6 +16,7 @@ const tests: Record<string, [title: string, options?: RunOptions]> = {
   unserializable: ['MP040 what cannot be serialised fails in put and takes no room'],
   closed: ['MP042 MP043 MP230 a closed queue says so'],
   simple: ['MP227 MP229 SimpleQueue: put, get, empty, closing twice'],
+  imported: ['MP038 a queue is used while its module is being loaded, by import and by require'],
   values: ['values of all kinds there and back, errors with what they carry'],
   order: ['first in, first out for each producer; 1 to 1, 2 to 2, 4 to 1, 1 to 4'],
   joinFirst: ['1,000 items of 100 KB are all there after their producer has ended', gc],
