@@ -1,4 +1,7 @@
-"""Samples of multiprocessing's queues on request. See bench/harness/helper.ts for the protocol."""
+"""Samples of Python's queues and pipes on request: `Queue`, `SimpleQueue`, `Pipe`, `faster-fifo`, `faster-fifo-batches`.
+
+See bench/harness/helper.ts for the protocol.
+"""
 
 import json
 import multiprocessing
@@ -16,20 +19,72 @@ def item_of(kind):
     return bytes(int(kind))
 
 
+BATCH = 1000
+NEVER = 1e6
+
+
+class PipeQueue:
+    """A pipe with the methods of a queue, for one writer and one reader."""
+
+    def __init__(self):
+        reader, writer = context.Pipe(False)
+        self.put, self.get = writer.send, reader.recv
+
+
+class FasterFifo:
+    """faster-fifo with room for what its author's own benchmark has room for, and for 64 large buffers."""
+
+    def __init__(self):
+        import faster_fifo
+
+        self.queue = faster_fifo.Queue(max_size_bytes=64 << 20)
+
+    def put(self, item):
+        self.queue.put(item, timeout=NEVER)
+
+    def get(self):
+        return self.queue.get(timeout=NEVER)
+
+    def put_many(self, items):
+        self.queue.put_many(items, timeout=NEVER)
+
+    def get_many(self, most):
+        return self.queue.get_many(timeout=NEVER, max_messages_to_get=most)
+
+
+makers = {
+    "Queue": context.Queue,
+    "SimpleQueue": context.SimpleQueue,
+    "Pipe": PipeQueue,
+    "faster-fifo": FasterFifo,
+    "faster-fifo-batches": FasterFifo,
+}
+
+
 def sample_stream(name, kind, producers, consumers, count):
-    queue = getattr(context, name)()
+    queue = makers[name]()
+    in_batches = name.endswith("batches")
     gate = context.Barrier(producers + consumers + 1)
     item = item_of(kind)
 
     def put():
         gate.wait()
-        for _ in range(count // producers):
-            queue.put(item)
+        if in_batches:
+            for _ in range(count // producers // BATCH):
+                queue.put_many([item] * BATCH)
+        else:
+            for _ in range(count // producers):
+                queue.put(item)
 
     def get():
         gate.wait()
-        for _ in range(count // consumers):
-            queue.get()
+        left = count // consumers
+        while left > 0:
+            if in_batches:
+                left -= len(queue.get_many(min(left, BATCH)))
+            else:
+                queue.get()
+                left -= 1
 
     children = [context.Process(target=put) for _ in range(producers)]
     children += [context.Process(target=get) for _ in range(consumers)]
@@ -46,7 +101,7 @@ def sample_stream(name, kind, producers, consumers, count):
 
 
 def sample_roundtrip(name, count):
-    there, back = getattr(context, name)(), getattr(context, name)()
+    there, back = makers[name](), makers[name]()
 
     def echo():
         for _ in range(count):

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { Program } from './helper.ts';
@@ -13,6 +14,22 @@ export function pythonProgram(python: string, name: string): Program {
     return { file: python, args: [foreign(name)] };
   } catch (error) {
     return { unavailable: `no Python that can fork as '${python}' (${reason(error)})` };
+  }
+}
+
+/** The same, with the packages of bench/foreign/requirements.txt, in an environment of its own. */
+export function pythonProgramWithPackages(python: string, name: string): Program {
+  const plain = pythonProgram(python, name);
+  if (!('file' in plain)) return plain;
+  const folder = fileURLToPath(new URL('../../.cache/bench-python', import.meta.url));
+  const file = path.join(folder, 'bin', 'python');
+  try {
+    const requirements = foreign('requirements.txt');
+    execFileSync(plain.file, ['-m', 'venv', folder], { stdio: 'pipe' });
+    execFileSync(file, ['-m', 'pip', 'install', '--quiet', '--requirement', requirements], { stdio: 'pipe' });
+    return { ...plain, file };
+  } catch (error) {
+    return { unavailable: `its packages cannot be installed for '${python}' (${reason(error)})` };
   }
 }
 

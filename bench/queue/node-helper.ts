@@ -1,6 +1,6 @@
 /**
- * The Node side of the samples: `ours` between processes, `batches` the same with `putMany` and `getMany`, `threads` by messages
- * between worker threads, `ipc` and `ipc-advanced` by the channel of `child_process.fork()` in its two serialisations. See
+ * The Node side of the samples: `ours` between processes, `batches` the same with `putMany` and `getMany`, `pipe` over a
+ * connection, `threads` by messages between worker threads, `ipc` and `ipc-advanced` by the channel of `child_process.fork()` in its two serialisations. See
  * ../harness/helper.ts for the protocol.
  */
 import { fork, type ChildProcess } from 'node:child_process';
@@ -24,18 +24,36 @@ function itemOf(kind: string): unknown {
   return Buffer.alloc(Number(kind), 1);
 }
 
-async function ours(inBatches: boolean): Promise<Record<string, Sample>> {
-  const { Barrier, Process, Queue } = await import('node-multiprocessing');
+async function ours(way: 'queue' | 'batches' | 'pipe'): Promise<Record<string, Sample>> {
+  const { Barrier, Pipe, Process, Queue } = await import('node-multiprocessing');
+  const inBatches = way === 'batches';
+  const queueOf = (): Pick<InstanceType<typeof Queue>, 'put' | 'putMany' | 'get' | 'getMany' | 'close'> => {
+    if (way !== 'pipe') return new Queue();
+    const [reader, writer] = Pipe(false);
+    const none = (): never => {
+      throw new Error('a pipe has no batches');
+    };
+    return {
+      put: (item) => writer.send(item),
+      get: () => reader.recv(),
+      putMany: none,
+      getMany: none,
+      close() {
+        reader.close();
+        writer.close();
+      },
+    };
+  };
   const check = (children: readonly { exitCode: number | null }[]): void => {
     if (children.some(({ exitCode }) => exitCode !== 0)) throw new Error('a child has failed');
   };
   return {
     async stream(kind = '', ...words) {
       const [producers = 1, consumers = 1, count = 1] = words.map(Number);
-      const queue = new Queue();
+      const queue = queueOf();
       const gate = new Barrier(producers + consumers + 1);
       const warmUp = (item: unknown): void => {
-        const own = new Queue();
+        const own = queueOf();
         for (let i = 0; i < (Buffer.isBuffer(item) ? 20 : WARM_UP); i += 1) {
           own.put(item);
           own.get();
@@ -74,7 +92,7 @@ async function ours(inBatches: boolean): Promise<Record<string, Sample>> {
     },
     async roundtrip(words = '') {
       const count = Number(words);
-      const [there, back] = [new Queue(), new Queue()];
+      const [there, back] = [queueOf(), queueOf()];
       const total = WARM_UP + count;
       const child = new Process({
         target() {
@@ -91,6 +109,8 @@ async function ours(inBatches: boolean): Promise<Record<string, Sample>> {
       const ns = nanoseconds(started);
       child.join();
       check([child]);
+      there.close();
+      back.close();
       return ns / count;
     },
   };
@@ -185,8 +205,9 @@ async function ipc(serialization: 'json' | 'advanced'): Promise<Record<string, S
 }
 
 const roles: Record<string, () => Promise<Record<string, Sample>>> = {
-  ours: () => ours(false),
-  batches: () => ours(true),
+  ours: () => ours('queue'),
+  batches: () => ours('batches'),
+  pipe: () => ours('pipe'),
   threads,
   ipc: () => ipc('json'),
   'ipc-advanced': () => ipc('advanced'),

@@ -6,7 +6,7 @@ import { Command, InvalidArgumentError } from 'commander';
 
 import { describeEnvironment, environmentLines } from '../harness/environment.ts';
 import { Helper, numberIn, Unavailable, type Program } from '../harness/helper.ts';
-import { pythonProgram } from '../harness/programs.ts';
+import { pythonProgram, pythonProgramWithPackages } from '../harness/programs.ts';
 import { printSection, ratio, type SectionResult } from '../harness/report.ts';
 import { summarize } from '../harness/statistics.ts';
 
@@ -32,11 +32,15 @@ const questions = [
 const share: Record<string, number> = {
   'Python Queue': 0.1,
   'Python SimpleQueue': 0.1,
+  'Python Pipe': 0.25,
   'child_process, json': 0.1,
   'child_process, advanced': 0.1,
 };
 /** Who cannot do what. */
 const only: Record<string, (id: string) => boolean> = {
+  'our Pipe': (id) => !id.startsWith('int-'),
+  'Python Pipe': (id) => !id.startsWith('int-'),
+  'faster-fifo, batches': (id) => id.startsWith('int') || id === 'object',
   'ours, batches': (id) => id.startsWith('int') || id === 'object',
   worker_threads: (id) => !id.startsWith('int-'),
   'child_process, json': (id) => id === 'int' || id === 'object' || id === 'roundtrip',
@@ -45,7 +49,7 @@ const only: Record<string, (id: string) => boolean> = {
 
 export function queueCommand(): Command {
   return new Command('queue')
-    .description('queues: ours, Python, worker_threads and child_process')
+    .description('queues and pipes: ours, Python, faster-fifo, worker_threads and child_process')
     .option('--rounds <n>', 'measured rounds', positive, 7)
     .option('--json <file>', 'write all results to a file')
     .option('--python <command>', 'the Python to compare with', 'python3')
@@ -62,11 +66,18 @@ async function run(options: Options): Promise<void> {
     const program = pythonProgram(options.python, 'queues.py');
     return 'args' in program ? { ...program, args: [...program.args, name] } : program;
   };
+  const equipped = pythonProgramWithPackages(options.python, 'queues.py');
+  const withPackages = (name: string): Program =>
+    'args' in equipped ? { ...equipped, args: [...equipped.args, name] } : equipped;
   const programs = {
     ours: node('ours'),
     'ours, batches': node('batches'),
+    'our Pipe': node('pipe'),
     'Python Queue': python('Queue'),
     'Python SimpleQueue': python('SimpleQueue'),
+    'Python Pipe': python('Pipe'),
+    'faster-fifo': withPackages('faster-fifo'),
+    'faster-fifo, batches': withPackages('faster-fifo-batches'),
     worker_threads: node('threads'),
     'child_process, json': node('ipc'),
     'child_process, advanced': node('ipc-advanced'),
