@@ -55,8 +55,13 @@ async function ours(way: 'queue' | 'batches' | 'pipe'): Promise<Record<string, S
       const warmUp = (item: unknown): void => {
         const own = queueOf();
         for (let i = 0; i < (Buffer.isBuffer(item) ? 20 : WARM_UP); i += 1) {
-          own.put(item);
-          own.get();
+          if (inBatches) {
+            own.putMany([item, item, item]);
+            own.getMany();
+          } else {
+            own.put(item);
+            own.get();
+          }
         }
         own.close();
         gate.wait();

@@ -12,6 +12,7 @@ import { summarize } from '../harness/statistics.ts';
 
 interface Options {
   readonly rounds: number;
+  readonly only?: string;
   readonly json?: string;
   readonly python: string;
 }
@@ -28,8 +29,9 @@ const questions = [
   { id: 'roundtrip', title: 'there and back', request: 'roundtrip', count: 20_000 },
 ] as const;
 
-/** A part of the messages is enough for those that take long over each. */
+/** A part of the messages is enough for those that take long over each; more are needed of those that take little. */
 const share: Record<string, number> = {
+  'ours, batches': 10,
   'Python Queue': 0.1,
   'Python SimpleQueue': 0.1,
   'Python Pipe': 0.25,
@@ -51,6 +53,7 @@ export function queueCommand(): Command {
   return new Command('queue')
     .description('queues and pipes: ours, Python, faster-fifo, worker_threads and child_process')
     .option('--rounds <n>', 'measured rounds', positive, 7)
+    .option('--only <cases>', `some of the cases, by name: ${questions.map(({ id }) => id).join(',')}`)
     .option('--json <file>', 'write all results to a file')
     .option('--python <command>', 'the Python to compare with', 'python3')
     .action(run);
@@ -82,6 +85,8 @@ async function run(options: Options): Promise<void> {
     'child_process, json': node('ipc'),
     'child_process, advanced': node('ipc-advanced'),
   };
+  const wanted = options.only?.split(',');
+  const asked = questions.filter(({ id }) => wanted?.includes(id) ?? true);
   const notes: string[] = [];
   const failures: string[] = [];
   const helpers = new Map<string, Helper>();
@@ -94,7 +99,7 @@ async function run(options: Options): Promise<void> {
   }
   const samples = new Map<string, number[]>();
   for (let round = 0; round <= options.rounds; round += 1) {
-    for (const { id, request, count } of questions) {
+    for (const { id, request, count } of asked) {
       for (const [label, helper] of helpers) {
         if (only[label]?.(id) === false) continue;
         const messages = Math.round(count * (share[label] ?? 1));
@@ -104,7 +109,7 @@ async function run(options: Options): Promise<void> {
     }
   }
   for (const helper of helpers.values()) await helper.stop();
-  const sections = questions.map(({ id, title }): SectionResult => {
+  const sections = asked.map(({ id, title }): SectionResult => {
     const measured = [...helpers.keys()].filter((label) => samples.has(`${id}/${label}`));
     const results = measured.map((label) => ({ label, ...summarize(samples.get(`${id}/${label}`) ?? []) }));
     const python = results.find(({ label }) => label === 'Python Queue')?.median;
@@ -119,8 +124,8 @@ async function run(options: Options): Promise<void> {
         ratio(python === undefined ? undefined : median / python),
         (1e3 / median).toFixed(2),
       ]),
-      notes: id === 'int' ? notes : [],
-      failures: id === 'int' ? failures : [],
+      notes: id === asked[0]?.id ? notes : [],
+      failures: id === asked[0]?.id ? failures : [],
       data: results,
     };
   });

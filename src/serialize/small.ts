@@ -32,7 +32,8 @@ const doubleBytes = new Uint8Array(double.buffer);
 type Bytes = Buffer;
 
 /** Objects of the tree so far. */
-const met: object[] = [];
+const met: (object | undefined)[] = Array.from({ length: MOST_NESTED });
+let metCount = 0;
 
 /**
  * Writes `value` at `at`.
@@ -40,8 +41,11 @@ const met: object[] = [];
  * @returns where it ends; -1 if this is not for the short path, or there is too little room.
  */
 export function writeSmall(bytes: Bytes, at: number, value: unknown): number {
-  met.length = 0;
-  return write(bytes, at, value, bytes.length - 16);
+  metCount = 0;
+  const end = write(bytes, at, value, bytes.length - 16);
+  // They are not to live longer for having been met.
+  while (metCount > 0) met[--metCount] = undefined;
+  return end;
 }
 
 function write(bytes: Bytes, at: number, value: unknown, limit: number): number {
@@ -107,12 +111,13 @@ function writeWide(bytes: Bytes, at: number, text: string, limit: number): numbe
 }
 
 function writeObject(bytes: Bytes, at: number, value: object, limit: number): number {
-  if (met.length === MOST_NESTED || met.includes(value)) return -1;
-  met.push(value);
+  if (metCount === MOST_NESTED) return -1;
+  for (let i = 0; i < metCount; i += 1) if (met[i] === value) return -1;
+  met[metCount++] = value;
   let end = at + 3;
   if (Array.isArray(value)) {
     const { length } = value;
-    if (length > 0xffff || Object.getPrototypeOf(value) !== Array.prototype) return -1;
+    if (length > 0xffff || value.constructor !== Array) return -1;
     bytes[at] = Tag.array;
     bytes[at + 1] = length;
     bytes[at + 2] = length >> 8;
@@ -126,7 +131,7 @@ function writeObject(bytes: Bytes, at: number, value: object, limit: number): nu
     // Arrays may have properties, too.
     return Object.keys(value).length === length ? end : -1;
   }
-  if (Object.getPrototypeOf(value) !== Object.prototype) return -1;
+  if (value.constructor !== Object) return -1;
   const keys = Object.keys(value);
   const { length } = keys;
   if (length > 0xff) return -1;
