@@ -14,8 +14,9 @@ type Sample = (...words: string[]) => Promise<number>;
 
 const [role = ''] = process.argv.slice(2);
 const nanoseconds = (since: bigint): number => Number(process.hrtime.bigint() - since);
-/** Messages before the measured ones: a new process compiles first. */
+/** Messages before the measured ones: a new process compiles first, and has memory to find that others have by then. */
 const WARM_UP = 3000;
+const WARM_UP_BYTES = 128 << 20;
 const BATCH = 1000;
 
 function itemOf(kind: string): unknown {
@@ -54,7 +55,7 @@ async function ours(way: 'queue' | 'batches' | 'pipe'): Promise<Record<string, S
       const gate = new Barrier(producers + consumers + 1);
       const warmUp = (item: unknown): void => {
         const own = queueOf();
-        for (let i = 0; i < (Buffer.isBuffer(item) ? 20 : WARM_UP); i += 1) {
+        for (let i = 0; i < (Buffer.isBuffer(item) ? WARM_UP_BYTES / item.length : WARM_UP); i += 1) {
           if (inBatches) {
             own.putMany([item, item, item]);
             own.getMany();

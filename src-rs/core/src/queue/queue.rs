@@ -167,7 +167,7 @@ impl Want for Until {
 
     fn pass_on(&self) {
         if self.holds() {
-            self.tell(Count::AtMost(1));
+            self.tell(Count::Likely(1));
         }
     }
 }
@@ -389,16 +389,16 @@ impl Queue {
     }
 
     fn after_writing(&self, count: u32) {
-        self.items.tell(Count::AtMost(count));
+        self.items.tell(Count::Likely(count));
         if self.room.holds() {
-            self.room.tell(Count::AtMost(1));
+            self.room.tell(Count::Likely(1));
         }
     }
 
     fn after_reading(&self, count: u32) {
-        self.room.tell(Count::AtMost(count));
+        self.room.tell(Count::Likely(count));
         if self.items.holds() {
-            self.items.tell(Count::AtMost(1));
+            self.items.tell(Count::Likely(1));
         }
         if self.ring().is_bloated() {
             self.shrink();

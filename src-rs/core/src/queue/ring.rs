@@ -8,8 +8,8 @@
 //!
 //! Writers take turns, and so do readers; see [`super::queue`]. A writer and a reader can be at work at the same time.
 //!
-//! Memory that was used lately is used again: a run ends after [`SOFT`] bytes if there is room before the oldest message.
-//! While messages pile up, runs go on at the end. What a writer needs to know of runs is in two records, of which that one
+//! Memory that was used lately is used again: a run ends after [`SOFT`] bytes, or [`FEW`] messages, if there is room before the
+//! oldest one. While messages pile up, runs go on at the end, after a short wait for a reader that is at work. What a writer needs to know of runs is in two records, of which that one
 //! holds whose first message is in the queue.
 
 use std::sync::atomic::{
@@ -20,6 +20,7 @@ use std::sync::atomic::{
 use nix::errno::Errno;
 
 use crate::error::{Error, Result};
+use crate::sync::spin::Spin;
 use crate::sys::sparse::Sparse;
 
 /// Messages begin at multiples of this.
@@ -34,6 +35,15 @@ const SOFT: u64 = 1 << 20;
 const STEP: u64 = 1 << 18;
 /// More than this is given back when the queue is empty.
 const KEEP: u64 = 16 << 20;
+/// A run has room for so many messages, if those fit into [`KEEP`].
+const FEW: u64 = 4;
+
+/// How a writer waits for a reader to be done with memory that is warm, instead of having the system find more.
+static FOR_READER: Spin = Spin::new(8, 1 << 17);
+/// How many bytes of new pages take as long as one round of that wait.
+const BYTES_PER_ROUND: u64 = 128;
+/// Rounds without a look, which would hold up the reader, for each with one.
+const PAUSES: u32 = 4;
 
 /// A place and a number of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +119,17 @@ pub struct Ring<'a> {
     pub reader: &'a ReaderSide,
 }
 
+/// Where a message is to begin.
+#[derive(Debug, Clone, Copy)]
+struct Plan<'a> {
+    tail: Mark,
+    /// The run that is being written.
+    run: Option<(usize, &'a Run)>,
+    begin: u64,
+    /// If it begins a run: whether that is low, and where all before it end.
+    new_run: Option<(bool, u64)>,
+}
+
 /// Where a message goes, and what the tail is then.
 #[derive(Debug, Clone, Copy)]
 struct Spot {
@@ -176,10 +197,39 @@ impl Ring<'_> {
         }
     }
 
-    /// Where a message of `length` bytes goes.
-    fn place(self, length: u64) -> Result<Spot> {
+    /// Where a message that needs so many bytes goes; see the top of this file.
+    fn find(&self, needed: u64) -> Plan<'_> {
         let (tail, head) = (self.tail(), self.head());
-        let (end, size) = (tail.offset(), self.memory.size());
+        let (end, oldest) = (tail.offset(), head.offset());
+        let run = self.run();
+        // A head that has still to jump to this run is not in it: the jump must stay.
+        let oldest_is_here = run.is_none_or(|(_, run)| is_before(run.first.load(Relaxed), head.count()));
+        let is_low = run.is_some_and(|(_, run)| run.is_low.load(Relaxed) != 0);
+        let soft = SOFT.max(FEW * needed).min(KEEP);
+        let (begin, new_run) = if oldest_is_here {
+            if end + needed > soft && needed <= oldest {
+                // What comes later must not lie on the jump that is there.
+                (0, Some((true, end + HEADER)))
+            } else {
+                (end, None)
+            }
+        } else if is_low && end + needed > oldest {
+            let high = run.map_or(end, |(_, run)| run.high.load(Relaxed));
+            (high, Some((false, high)))
+        } else {
+            (end, None)
+        };
+        Plan {
+            tail,
+            run,
+            begin,
+            new_run,
+        }
+    }
+
+    /// Where a message of `length` bytes goes.
+    fn place(&self, length: u64) -> Result<Spot> {
+        let size = self.memory.size();
         let no_room = Error::System {
             syscall: "queue",
             errno: Errno::ENOMEM,
@@ -190,29 +240,21 @@ impl Ring<'_> {
             .map(|length| HEADER + round_up(length - UNIT) + HEADER)
             .filter(|&needed| needed <= size)
             .ok_or(no_room)?;
-        let run = self.run();
+        let mut plan = self.find(needed);
+        if self.grows(&plan, needed) && self.await_reader(needed) {
+            plan = self.find(needed);
+        }
+        let Plan {
+            tail,
+            run,
+            begin,
+            new_run,
+        } = plan;
+        let end = tail.offset();
         self.forget_unborn(tail.count(), run.map(|(index, _)| index));
-        // A head that has still to jump to this run is not in it: the jump must stay.
-        let oldest_is_here = run.is_none_or(|(_, run)| is_before(run.first.load(Relaxed), head.count()));
-        let is_low = run.is_some_and(|(_, run)| run.is_low.load(Relaxed) != 0);
-        let oldest = head.offset();
-        let begin = if oldest_is_here {
-            if end + needed <= SOFT {
-                end
-            } else if needed <= oldest {
-                // What comes later must not lie on the jump that is there.
-                self.begin_run(run, tail.count(), true, end + HEADER);
-                0
-            } else {
-                end
-            }
-        } else if is_low && end + needed > oldest {
-            let high = run.map_or(end, |(_, run)| run.high.load(Relaxed));
-            self.begin_run(run, tail.count(), false, high);
-            high
-        } else {
-            end
-        };
+        if let Some((is_low, high)) = new_run {
+            self.begin_run(run, tail.count(), is_low, high);
+        }
         if begin > size - needed {
             return Err(Error::System {
                 syscall: "queue",
@@ -233,6 +275,26 @@ impl Ring<'_> {
         Ok(Spot {
             data: begin + HEADER,
             next,
+        })
+    }
+
+    /// Whether a message takes pages that are not there yet.
+    fn grows(&self, plan: &Plan<'_>, needed: u64) -> bool {
+        plan.begin + needed > self.writer.populated.load(Relaxed)
+    }
+
+    /// Spins for a reader that is at work to make room, not for longer than new pages take. Whether it did.
+    fn await_reader(&self, needed: u64) -> bool {
+        if self.is_empty() || self.writer.populated.load(Relaxed) < SOFT {
+            return false;
+        }
+        // New pages take about as long as a round for each so many bytes.
+        let rounds = needed.min(KEEP) / BYTES_PER_ROUND;
+        FOR_READER.until_within(rounds as u32, || {
+            for _ in 0..PAUSES {
+                std::hint::spin_loop();
+            }
+            !self.grows(&self.find(needed), needed)
         })
     }
 

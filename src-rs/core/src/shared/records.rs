@@ -116,6 +116,8 @@ pub struct Record {
 pub enum Count {
     /// At most so many.
     AtMost(u32),
+    /// So many that are likely to look at once: one who has an event loop that has to turn first counts half.
+    Likely(u32),
     /// Every one.
     All,
 }
@@ -272,20 +274,23 @@ impl<'a> Records<'a> {
             .map(|(index, state)| (self.ticket(index), index, state))
             .collect();
         waiting.sort_unstable_by_key(|&(ticket, ..)| ticket);
-        let limit = match count {
-            Count::AtMost(limit) => limit,
-            Count::All => u32::MAX,
-        };
         let mut told = 0;
+        let mut halves = match count {
+            Count::AtMost(limit) | Count::Likely(limit) => u64::from(limit) * 2,
+            Count::All => u64::MAX,
+        };
         for (_, index, state) in waiting {
-            if told == limit {
+            if halves == 0 {
                 break;
             }
+            let counts_half =
+                matches!(count, Count::Likely(_)) && self.body(index).by_doorbell.load(SeqCst) != 0;
             if self.members.has_ended(state.owner(), look) {
                 self.bury(index, state);
             } else if self.swap(index, state, state.with(Phase::Told)) {
                 self.wake(index, state.owner());
                 told += 1;
+                halves = halves.saturating_sub(if counts_half { 1 } else { 2 });
             }
         }
         told
@@ -329,27 +334,52 @@ mod tests {
     use super::*;
     use crate::shared::members::Member;
 
+    struct Memory {
+        heads: Vec<Head>,
+        bodies: Vec<Body>,
+        seats: Vec<Member>,
+        used: AtomicU32,
+        last: AtomicU32,
+    }
+
+    impl Memory {
+        fn new() -> Self {
+            // SAFETY: heads, bodies and seats are valid as all zeros: that is how they lie in fresh shared memory.
+            let zeroed = || unsafe { std::mem::zeroed::<(Head, Body, Member)>() };
+            let (mut heads, mut bodies, mut seats) = (Vec::new(), Vec::new(), Vec::new());
+            for _ in 0..64 {
+                let (head, body, seat) = zeroed();
+                heads.push(head);
+                bodies.push(body);
+                seats.push(seat);
+            }
+            let (used, last) = (AtomicU32::new(0), AtomicU32::new(0));
+            Self {
+                heads,
+                bodies,
+                seats,
+                used,
+                last,
+            }
+        }
+
+        fn records(&self) -> Records<'_> {
+            Records {
+                heads: &self.heads,
+                bodies: &self.bodies,
+                used: &self.used,
+                members: Members {
+                    seats: &self.seats,
+                    last: &self.last,
+                },
+            }
+        }
+    }
+
     #[test]
     fn records_are_claimed_once_however_many_want_them() {
-        // SAFETY: heads, bodies and seats are valid as all zeros: that is how they lie in fresh shared memory.
-        let zeroed = || unsafe { std::mem::zeroed::<(Head, Body, Member)>() };
-        let (mut heads, mut bodies, mut seats) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..64 {
-            let (head, body, seat) = zeroed();
-            heads.push(head);
-            bodies.push(body);
-            seats.push(seat);
-        }
-        let (used, last) = (AtomicU32::new(0), AtomicU32::new(0));
-        let records = Records {
-            heads: &heads,
-            bodies: &bodies,
-            used: &used,
-            members: Members {
-                seats: &seats,
-                last: &last,
-            },
-        };
+        let memory = Memory::new();
+        let (records, used) = (memory.records(), &memory.used);
         let me = records.members.reserve().unwrap();
         for _ in 0..200 {
             used.store(0, SeqCst);
@@ -374,5 +404,32 @@ mod tests {
                 records.release(record);
             }
         }
+    }
+
+    #[test]
+    fn who_has_an_event_loop_to_turn_counts_half_for_a_hint() {
+        let memory = Memory::new();
+        let records = memory.records();
+        let me = records.members.reserve().unwrap();
+        let tell = |doorbells: [bool; 4], count| {
+            let waiting = doorbells.iter().zip(0..).map(|(&by_doorbell, ticket)| {
+                let mut record = records.claim(me, 4096).unwrap();
+                records.wait(&mut record, ticket, by_doorbell);
+                record
+            });
+            let waiting: Vec<_> = waiting.collect();
+            records.tell(4096, count, Look::Noted);
+            let told: Vec<_> = waiting.iter().map(|record| records.is_told(record)).collect();
+            for record in &waiting {
+                records.release(record);
+            }
+            told
+        };
+        let (yes, no) = (true, false);
+        assert_eq!(tell([no; 4], Count::Likely(1)), [yes, no, no, no]);
+        assert_eq!(tell([yes, no, no, no], Count::Likely(1)), [yes, yes, no, no]);
+        assert_eq!(tell([yes; 4], Count::Likely(1)), [yes, yes, no, no]);
+        assert_eq!(tell([yes; 4], Count::AtMost(1)), [yes, no, no, no]);
+        assert_eq!(tell([yes; 4], Count::All), [yes; 4]);
     }
 }

@@ -103,7 +103,7 @@ impl Lock {
     fn tell_next(self) {
         self.arena
             .records()
-            .tell(self.offset, Count::AtMost(1), Look::Noted);
+            .tell(self.offset, Count::Likely(1), Look::Noted);
     }
 }
 

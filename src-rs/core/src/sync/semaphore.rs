@@ -214,7 +214,7 @@ impl Semaphore {
 
     fn tell(self, count: u32) {
         let records = self.arena.records();
-        records.tell(self.offset, Count::AtMost(count), Look::Noted);
+        records.tell(self.offset, Count::Likely(count), Look::Noted);
     }
 
     /// Permits that processes hold which have ended, less those that others gave back for somebody; and one of those ends.

@@ -40,7 +40,12 @@ impl Spin {
     }
 
     /// Spins until `done`, for as long as that has been worth it lately. The result of `done`.
-    pub fn until(&self, mut done: impl FnMut() -> bool) -> bool {
+    pub fn until(&self, done: impl FnMut() -> bool) -> bool {
+        self.until_within(self.most, done)
+    }
+
+    /// The same, for `limit` rounds at most.
+    pub fn until_within(&self, limit: u32, mut done: impl FnMut() -> bool) -> bool {
         if !has_company() {
             return done();
         }
@@ -51,7 +56,7 @@ impl Spin {
         } else {
             usual
         };
-        for _ in 0..rounds {
+        for _ in 0..rounds.min(limit) {
             if done() {
                 self.rounds
                     .store((rounds + rounds / 4 + 1).min(self.most), Relaxed);
