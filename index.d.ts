@@ -8,6 +8,9 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** Child: gets the arenas of its parent, whose files are its own from now on. */
+export declare function adoptArenas(files: Array<number>, seats: Array<number>): void
+
 /** Zero-filled memory that children forked from now on share. */
 export declare function allocateShared(size: number, align: number): SharedBlock
 
@@ -181,6 +184,9 @@ export declare function endedSentinel(): number
 /** Ends all waits at `fd`, which is about to be closed: which they were. */
 export declare function endReady(fd: number): Array<number>
 
+/** Child that is a daemon: ends when its parent does, at once if that has ended. */
+export declare function endWithParent(parent: number): void
+
 /** Clears an event. */
 export declare function eventClear(handle: number): void
 
@@ -345,7 +351,7 @@ export declare const QUEUE_SCRATCH_SIZE: number
 /** This process has done with a queue. */
 export declare function queueClose(number: number): void
 
-/** Makes a queue for up to `max` messages, 0 for any number. Its number in this process and its descendants. */
+/** Makes a queue for up to `max` messages, 0 for any number. Its number in this process and those that are forked. */
 export declare function queueCreate(max: number): number
 
 /** Takes a message into `into`; 1 once that is done. As `queueGet`. */
@@ -356,6 +362,20 @@ export declare function queueJoin(number: number, timeoutMs: number): number
 
 /** The length of the message that was too long. */
 export declare function queueLastLength(): number
+
+/** A queue of another process. `file` is its own from now on. */
+export declare function queueOpen(handle: number, file: number): number
+
+/** What another process needs to have the queue, too. */
+export declare function queuePass(number: number): QueuePassed
+
+/** What another process needs to have a queue, too. */
+export interface QueuePassed {
+  /** Where it lies, in an arena that both have. */
+  handle: number
+  /** The file of its memory; this process's descriptor. */
+  file: number
+}
 
 /** Whether there is something in the queue, or it was shut down. Nothing is taken: if so, the next one who waits is told, too. */
 export declare function queuePeek(number: number): boolean
@@ -436,6 +456,9 @@ export interface Settled {
   round: number
 }
 
+/** A piece of memory that this process's parent has allocated. */
+export declare function sharedAt(handle: number, size: number): SharedBlock
+
 /** A piece of shared memory. */
 export interface SharedBlock {
   /** What native calls know it by. */
@@ -474,6 +497,22 @@ export declare function signalChild(pid: number, signal: number): void
 
 /** Child: puts silent descriptors in the place of all sockets bound to TCP port `port`. */
 export declare function silencePort(port: number): void
+
+/** The number that a child finds its end of the channel under. */
+export declare const SPAWN_CHANNEL: number
+
+/** A child that was started. */
+export interface Spawned {
+  /** Its process id. */
+  pid: number
+  /** The files of this process's arenas: this process's descriptors. */
+  arenas: Array<number>
+  /** The child's seats in these. */
+  seats: Array<number>
+}
+
+/** Starts a program as a child that is reaped. */
+export declare function spawnProgram(file: string, arguments: Array<string>, environment: Array<string>, channel: number, daemon: boolean): Spawned
 
 /** Child: the target is over (for the benchmark). */
 export declare function stampFinished(): void

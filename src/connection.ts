@@ -8,7 +8,7 @@ import { BufferTooShort, EOFError } from './connection/errors.ts';
 import { closeAll, passNow, passing } from './connection/handles.ts';
 import { Turns, endWaits, waitReady, whenReady } from './connection/ready.ts';
 import { InterruptedError, ProcessError, invalidArgument } from './errors.ts';
-import { refuseClones } from './inherit-only.ts';
+import { inheritedOnly } from './inherit-only.ts';
 import { native } from './native.ts';
 import { checkInteger, checkTimeout, checkWaitOptions, type WaitOptions } from './options.ts';
 import { addFamily } from './serialize/forms.ts';
@@ -30,8 +30,8 @@ export type Bytes = ArrayBufferView | ArrayBufferLike;
 type Held = ReturnType<typeof native.openConnection>;
 type Arrived = ReturnType<typeof native.connectionTake>;
 
-/** A message to be sent. */
-interface Outgoing {
+/** @internal A message to be sent. */
+export interface Outgoing {
   /** Its bytes: these, then those of the parts. */
   readonly head: Uint8Array;
   readonly parts: readonly Uint8Array[];
@@ -91,6 +91,11 @@ const asBytes: Reading<Buffer> = {
     closeAll(descriptors);
     return bytes;
   },
+};
+
+const asMessage: Reading<Arrived> = {
+  borrowed: (bytes) => ({ bytes: Buffer.from(bytes), descriptors: [] }),
+  arrived: (message) => message,
 };
 
 const asHandle: Reading<number> = {
@@ -161,7 +166,7 @@ export class Connection {
     this.#writable = writable;
     this.#inbox = new Turns(this.#fd, 'read');
     this.#outbox = new Turns(this.#fd, 'write');
-    refuseClones(this);
+    inheritedOnly(this);
   }
 
   /**
@@ -378,6 +383,17 @@ export class Connection {
 
   [inspect.custom](): string {
     return this.toString();
+  }
+
+  /** @internal Sends a message that was made by `toMessage`, and its descriptors. */
+  sendMessage(message: Outgoing): void {
+    this.#checkWritable();
+    this.#sendNow(message, 'start()');
+  }
+
+  /** @internal Receives the bytes and descriptors of a message, which are the caller's. */
+  recvMessage(): Arrived {
+    return this.#receiveNow(asMessage, constants.MAX_LENGTH, 'start()');
   }
 
   /** @internal Sends a descriptor by itself. */
@@ -711,8 +727,8 @@ function into(place: Uint8Array): Reading<number> {
   };
 }
 
-/** The message that a value is. */
-function toMessage(value: unknown): Outgoing {
+/** @internal The message that a value is. */
+export function toMessage(value: unknown): Outgoing {
   // What is read in the course of it, a getter for instance, may send something itself.
   const memory = writing ?? Buffer.allocUnsafeSlow(native.CONNECTION_SCRATCH);
   writing = undefined;

@@ -10,6 +10,7 @@ import { cpuCount } from './os.ts';
 import {
   Process,
   activeChildren,
+  addPlainClass,
   currentProcess,
   isMainProcess,
   parentProcess,
@@ -141,6 +142,7 @@ function processOf(context: Context): typeof Process {
       super(typeof options === 'object' && options !== null ? { ...options, ctx: options.ctx ?? context } : options);
     }
   };
+  addPlainClass(bound);
   Object.defineProperty(bound, 'name', { value: `${prefixes[context.getStartMethod()]}Process` });
   return bound;
 }

@@ -13,7 +13,8 @@ const inheritOnly = new WeakSet();
 export const isInheritOnly = (object: object): boolean => inheritOnly.has(object);
 
 /** Has structured clone (`postMessage`) refuse `object`, which would be something else at the other end. */
-export function refuseClones(object: object): void {
+export function inheritedOnly(object: object): void {
+  if (inheritOnly.has(object)) return;
   inheritOnly.add(object);
   if (markAsUncloneable) markAsUncloneable(object);
   // A property that cannot be cloned does it where Node has no word for it.

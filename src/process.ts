@@ -15,6 +15,7 @@ import { DEFAULT_QUIET_TIMEOUT_MS, checkMainThread } from './fork/fork.ts';
 import { native } from './native.ts';
 import { checkFunction, checkTimeout, checkWaitOptions, type WaitOptions } from './options.ts';
 import { handedTo, receiversIn } from './shared/handed-to.ts';
+import { checkNotImporting } from './spawn/importing.ts';
 import { signalName } from './signals.ts';
 import { currentMethod, methodOf, settleMethod, type StartMethod } from './start-methods.ts';
 import { race } from './wait.ts';
@@ -86,9 +87,9 @@ let family: Family;
  * A process that is not a daemon keeps its parent alive until it has ended, as in Python.
  */
 export class Process<A extends unknown[] = never[]> extends EventEmitter<ProcessEvents> {
-  readonly #identity: readonly number[];
-  readonly #parentPid: number;
-  readonly #parentName: string;
+  #identity: readonly number[];
+  #parentPid: number;
+  #parentName: string;
   readonly #quietTimeoutMs: number;
   readonly #method: StartMethod | undefined;
   #work: { target: ((...args: never[]) => unknown) | undefined; args: readonly unknown[] } | undefined;
@@ -169,6 +170,7 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
       );
     }
     const method = this.#method ?? currentMethod();
+    checkNotImporting();
     checkMainThread();
     watchChildren();
     reapEnded();
@@ -177,6 +179,8 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
       name: this.#name,
       daemon: this.#daemon,
       quietTimeoutMs: this.#quietTimeoutMs,
+      parent: { name: this.#parentName, pid: this.#parentPid },
+      describe: () => this.#describe(),
       handedOver: this.#work?.args,
       program: Process.#program(this as unknown as Process),
       rehearse: Process.#rehearse,
@@ -197,6 +201,43 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
     this.#pid = process.pid;
     if (this.#method) settleMethod(this.#method);
     family = new Family(this as unknown as Process, new ParentProcess(this.#parentName, this.#parentPid));
+  }
+
+  /** What this object is made of, for a child that is no copy of this process. */
+  #describe(): Description {
+    const { constructor } = this;
+    const own = Object.entries(this).filter(([key]) => !emitters.has(key));
+    return {
+      class: plainClasses.has(constructor) ? undefined : constructor,
+      work: this.#work,
+      name: this.#name,
+      daemon: this.#daemon,
+      authkey: Uint8Array.from(this.#authkey),
+      identity: this.#identity,
+      parent: { name: this.#parentName, pid: this.#parentPid },
+      own: Object.fromEntries(own),
+    };
+  }
+
+  /** @internal Child that was not forked: the object that its parent has described is the current process. */
+  static revive({ class: Class, work, name, daemon, authkey, identity, parent, own }: Description): Process {
+    const subject = Reflect.construct(Process, [{ name, daemon }], (Class ?? Process) as typeof Process) as Process;
+    subject.#work = work;
+    subject.#identity = identity;
+    subject.#authkey = AuthenticationString.fromKey(authkey);
+    subject.#parentPid = parent.pid;
+    subject.#parentName = parent.name;
+    Object.assign(subject, own);
+    subject.#pid = process.pid;
+    subject.#state = 'started';
+    family = new Family(subject, new ParentProcess(parent.name, parent.pid));
+    return subject;
+  }
+
+  /** @internal Child that was not forked: it is one, from now on. */
+  static becomeChild(name: string, parent: { readonly name: string; readonly pid: number }): void {
+    currentProcess().name = name;
+    family = new Family(family.self, new ParentProcess(parent.name, parent.pid));
   }
 
   /** What a child of `subject` runs. */
@@ -513,6 +554,31 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
     family.self = child as Process;
     return child as Process;
   }
+}
+
+/** Classes of which a child needs to know nothing but that they are processes. */
+const plainClasses = new WeakSet<object>([Process]);
+
+/** @internal Such a class. */
+export function addPlainClass(Class: object): void {
+  plainClasses.add(Class);
+}
+
+/** Properties of each event emitter; listeners are the parent's. */
+const emitters = new Set(['_events', '_eventsCount', '_maxListeners', 'domain']);
+
+/** What a process is made of. */
+interface Description {
+  /** A subclass. */
+  readonly class: object | undefined;
+  readonly work: { target: ((...args: never[]) => unknown) | undefined; args: readonly unknown[] } | undefined;
+  readonly name: string;
+  readonly daemon: boolean;
+  readonly authkey: Uint8Array;
+  readonly identity: readonly number[];
+  readonly parent: { readonly name: string; readonly pid: number };
+  /** Its own properties. */
+  readonly own: Record<string, unknown>;
 }
 
 /** How long `await using` lets a process take over SIGTERM, in milliseconds. */

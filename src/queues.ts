@@ -6,11 +6,12 @@ import { inspect } from 'node:util';
 import type { Kind } from '../index.js';
 import { channels } from './diagnostics.ts';
 import { Empty, Full, InterruptedError, ProcessError, ShutDown, invalidArgument } from './errors.ts';
-import { refuseClones, refuseToSerialize } from './inherit-only.ts';
+import { refuseToSerialize } from './inherit-only.ts';
 import { fast, native } from './native.ts';
 import { checkInteger, checkTimeout, checkWaitOptions, type WaitOptions } from './options.ts';
 import { decode, encode } from './serialize/index.ts';
 import { checkCanShare } from './shared/block.ts';
+import { addKind, passable } from './shared/passing.ts';
 import { signalName } from './signals.ts';
 import { AsyncTurns } from './synchronize/turns.ts';
 import { waitAsync } from './synchronize/waits.ts';
@@ -36,6 +37,9 @@ function explain(result: number, what: string): undefined {
   throw new InterruptedError(what, signalName(code.interrupted - result));
 }
 
+/** The number of a queue of the parent's that the next constructor gives an object. */
+let opened: number | undefined;
+
 /** What `Queue` and `SimpleQueue` have in common. */
 export abstract class AnyQueue<T> {
   readonly #number: number;
@@ -56,12 +60,16 @@ export abstract class AnyQueue<T> {
       input = Buffer.from(scratch.input);
     }
     this.#max = max;
-    this.#number = native.queueCreate(max);
+    this.#number = opened ?? native.queueCreate(max);
     this.#getters = new AsyncTurns('items', this.#number);
     this.#putters = new AsyncTurns('room', this.#number);
     this.#onlookers = new AsyncTurns('items', this.#number);
     collected.register(this, this.#number, this);
-    refuseClones(this);
+    passable(this, (pass) => {
+      const { handle, file } = native.queuePass(this.numberFor('start()'));
+      pass(file);
+      return { kind: this.kind, handles: [], details: { handle, max } };
+    });
   }
 
   /** Python: `empty`. Whether there is no item, exactly. @throws ProcessError `ERR_MP_CLOSED` after `close()`. */
@@ -105,6 +113,9 @@ export abstract class AnyQueue<T> {
   [inspect.custom](): string {
     return this.toString();
   }
+
+  /** @internal */
+  protected abstract get kind(): keyof typeof kinds;
 
   /** @internal */
   protected get number(): number {
@@ -324,6 +335,11 @@ function timeoutOf(block: unknown, timeoutMs: number | undefined): number {
  * in a call leaves a queue that works.
  */
 export class Queue<T = unknown> extends AnyQueue<T> {
+  /** @internal */
+  protected override get kind(): keyof typeof kinds {
+    return 'Queue';
+  }
+
   /**
    * @param maxsize most items; 0 or less for any number. @default 0
    * @throws TypeError (`ERR_MP_INVALID_ARG`) for what is no whole number; ProcessError `ERR_MP_WORKER_THREAD` in a worker
@@ -488,6 +504,11 @@ export class Queue<T = unknown> extends AnyQueue<T> {
  * Python: `multiprocessing.JoinableQueue(maxsize=0)`. A `Queue` that knows how many of its items are done with.
  */
 export class JoinableQueue<T = unknown> extends Queue<T> {
+  /** @internal */
+  protected override get kind(): keyof typeof kinds {
+    return 'JoinableQueue';
+  }
+
   /**
    * Python: `task_done`. An item that was got is done with.
    *
@@ -525,6 +546,11 @@ export class JoinableQueue<T = unknown> extends Queue<T> {
 
 /** Python: `multiprocessing.SimpleQueue()`. A queue without a limit, and without timeouts. */
 export class SimpleQueue<T = unknown> extends AnyQueue<T> {
+  /** @internal */
+  protected override get kind(): keyof typeof kinds {
+    return 'SimpleQueue';
+  }
+
   /** @throws ProcessError `ERR_MP_WORKER_THREAD` in a worker thread. */
   constructor() {
     super(0);
@@ -547,4 +573,21 @@ export class SimpleQueue<T = unknown> extends AnyQueue<T> {
     if (got === undefined) throw new Empty('getAsync(): the queue is empty');
     return got[0];
   }
+}
+
+const kinds = {
+  Queue: (max: number) => new Queue(max),
+  JoinableQueue: (max: number) => new JoinableQueue(max),
+  SimpleQueue: () => new SimpleQueue(),
+};
+
+for (const [kind, make] of Object.entries(kinds)) {
+  addKind<{ handle: number; max: number }>(kind, ({ handle, max }, claim) => {
+    opened = native.queueOpen(handle, claim());
+    try {
+      return make(max);
+    } finally {
+      opened = undefined;
+    }
+  });
 }

@@ -4,7 +4,7 @@
 import { inspect } from 'node:util';
 
 import { ProcessError, invalidArgument } from './errors.ts';
-import { refuseClones, refuseToSerialize } from './inherit-only.ts';
+import { inheritedOnly, refuseToSerialize } from './inherit-only.ts';
 import { native } from './native.ts';
 import { checkInteger, checkTimeout } from './options.ts';
 import { checkName } from './shared/names.ts';
@@ -79,7 +79,7 @@ export class SemLock {
     this.name = semaphoreName(name);
     this.#native = attaching ?? explained(meanings, this.name, [], () => native.createNamedSemaphore(this.name, value));
     if (unlink) semUnlink(this.name);
-    refuseClones(this);
+    inheritedOnly(this);
   }
 
   /**

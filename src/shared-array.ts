@@ -6,7 +6,8 @@ import { inspect } from 'node:util';
 import { invalidArgument } from './errors.ts';
 import { refuseToSerialize } from './inherit-only.ts';
 import { allocate } from './shared/block.ts';
-import { attachLock, lockOf, synchronized, type LockOption, type Synchronized } from './shared/locking.ts';
+import { attachLock, lockFor, lockOf, synchronized, type AnyLock, type LockOption, type Synchronized } from './shared/locking.ts';
+import { addKind, passable } from './shared/passing.ts';
 import {
   arrays,
   nameOf,
@@ -109,8 +110,8 @@ const withItem = (Array.prototype as unknown as { with: WithElement }).with;
 const lockMethods = Object.getOwnPropertyDescriptors({
   ...synchronized,
   getObj(this: object) {
-    const { type, buffer, length } = made.get(this) as Made;
-    return new RawArray(type as Type, new SameMemory(buffer, length) as never);
+    const known = made.get(this) as Made;
+    return new RawArray(known.type as Type, new SameMemory(known) as never);
   },
 }) as PropertyDescriptorMap;
 for (const key of Reflect.ownKeys(lockMethods)) (lockMethods[key as string] as PropertyDescriptor).enumerable = false;
@@ -122,10 +123,12 @@ for (const key of Reflect.ownKeys(lockMethods)) (lockMethods[key as string] as P
 /** In place of contents: the memory of another array. */
 class SameMemory {
   readonly buffer: ArrayBuffer;
+  readonly handle: number;
   readonly length: number;
 
-  constructor(buffer: ArrayBuffer, length: number) {
+  constructor({ buffer, handle, length }: Pick<Made, 'buffer' | 'handle' | 'length'>) {
     this.buffer = buffer;
+    this.handle = handle;
     this.length = length;
   }
 }
@@ -135,6 +138,7 @@ interface Made {
   readonly kind: Kind;
   readonly type: SharedType;
   readonly buffer: ArrayBuffer;
+  readonly handle: number;
   readonly length: number;
 }
 
@@ -173,10 +177,10 @@ function create(kind: Kind, type: unknown, contents: unknown): object {
   const length =
     contents instanceof SameMemory ? contents.length : (elements?.length ?? checkLength(contents as number));
   const stride = name === undefined ? (structure as StructType).byteLength : arrays[name].BYTES_PER_ELEMENT;
-  const buffer =
+  const { buffer, handle } =
     contents instanceof SameMemory
-      ? contents.buffer
-      : allocate(Math.max(length * stride, 1), Math.max(structure?.alignment ?? 0, 16)).buffer;
+      ? contents
+      : allocate(Math.max(length * stride, 1), Math.max(structure?.alignment ?? 0, 16));
   const key = `${kind} ${name}`;
   let Class = classes.get(key);
   if (Class === undefined) classes.set(key, (Class = classFor(kind, name)));
@@ -190,7 +194,10 @@ function create(kind: Kind, type: unknown, contents: unknown): object {
     array = new Class(buffer, 0, length);
     if (elements !== undefined) (array as Int32Array).set(elements as number[]);
   }
-  made.set(array, { kind, type: type as SharedType, buffer, length });
+  made.set(array, { kind, type: type as SharedType, buffer, handle, length });
+  // Elsewhere it travels as a copy.
+  const details = (): Details => ({ type, length, lock: kind === 'SharedArray' ? lockFor(array) : undefined });
+  passable(array, () => ({ kind, handles: [handle], details: details() }), { onlyThere: false });
   return array;
 }
 
@@ -257,8 +264,8 @@ export const RawArray = class {
 
 /** @internal An array with the same memory and a lock. */
 export function withLock(array: object, options?: LockOption): object {
-  const { type, buffer, length } = made.get(array) as Made;
-  return new SharedArray(type as Type, new SameMemory(buffer, length) as never, options);
+  const known = made.get(array) as Made;
+  return new SharedArray(known.type as Type, new SameMemory(known) as never, options);
 }
 
 /** @internal An array with a copy of the memory, without a lock. */
@@ -269,3 +276,12 @@ export function copyOf(array: object): object {
   new Uint8Array((made.get(copy) as Made).buffer).set(bytes);
   return copy;
 }
+
+interface Details {
+  readonly type: unknown;
+  readonly length: number;
+  readonly lock: AnyLock | undefined;
+}
+
+addKind<Details>('RawArray', ({ type, length }) => new RawArray(type as Type, length));
+addKind<Details>('SharedArray', ({ type, length, lock }) => new SharedArray(type as Type, length, { lock }));

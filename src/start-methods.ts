@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 
 import { ProcessError, invalidArgument } from './errors.ts';
 import { startByFork, type Child } from './fork/fork.ts';
+import { startBySpawn } from './spawn/spawn.ts';
 
 /** Name of a start method. This release has `fork`; the others come in a later one. */
 export type StartMethodName = 'fork' | 'forkserver' | 'spawn';
@@ -25,6 +26,7 @@ export interface StartMethod {
 /** Those of this release, the default first. */
 const methods: readonly StartMethod[] = [
   { name: 'fork', available: () => process.platform === 'linux', needs: 'Linux', start: startByFork },
+  { name: 'spawn', available: () => true, needs: 'Linux or macOS', start: startBySpawn },
 ];
 
 /** Key under which a context keeps its method. */

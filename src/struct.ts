@@ -4,6 +4,7 @@
 import { inspect } from 'node:util';
 
 import { invalidArgument } from './errors.ts';
+import { addClass } from './serialize/forms.ts';
 import {
   arrays,
   fromElement,
@@ -123,6 +124,7 @@ export class StructType<F extends Fields = Fields> implements Member {
   /** Its address is a multiple of this. */
   readonly alignment: number;
   readonly #members = new Map<string, { member: Member; offset: number }>();
+  readonly #given: F;
 
   /** @internal */
   constructor(fields: F) {
@@ -140,11 +142,17 @@ export class StructType<F extends Fields = Fields> implements Member {
     if (this.#members.size === 0) throw invalidArgument('a structure needs at least one field');
     this.alignment = alignment;
     this.byteLength = alignUp(end, alignment);
+    this.#given = fields;
   }
 
   /** Names of the fields, in their order in memory. */
   get fields(): string[] {
     return [...this.#members.keys()];
+  }
+
+  /** @internal What it was made of. */
+  get given(): F {
+    return this.#given;
   }
 
   /** @internal The structure at `offset` of `buffer`. */
@@ -205,3 +213,9 @@ export class StructType<F extends Fields = Fields> implements Member {
 export function struct<const F extends Fields>(fields: F): StructType<F> {
   return new StructType(fields);
 }
+
+addClass(StructType.prototype as StructType, {
+  name: 'struct',
+  take: (type) => type.given,
+  make: (fields) => new StructType(fields),
+});

@@ -4,10 +4,11 @@
 import { inspect } from 'node:util';
 
 import { invalidArgument } from './errors.ts';
-import { refuseClones, refuseToSerialize } from './inherit-only.ts';
+import { refuseToSerialize } from './inherit-only.ts';
 import { allocate } from './shared/block.ts';
 import type { WaitOptions } from './options.ts';
 import { lockOf, type AnyLock, type LockOption, type Synchronized } from './shared/locking.ts';
+import { addKind, passable } from './shared/passing.ts';
 import { arrays, fromElement, isInteger, nameOf, toElement, type TypeName } from './shared/types.ts';
 import type { Type } from './shared/types.ts';
 import { StructType, type SharedInit, type SharedType, type SharedValueOf } from './struct.ts';
@@ -18,6 +19,7 @@ type Integers = Int32Array & BigInt64Array;
 interface Cell {
   readonly type: SharedType;
   readonly buffer: ArrayBuffer;
+  readonly handle: number;
   /** None of a structure. */
   readonly name: TypeName | undefined;
   readonly elements: Integers;
@@ -27,17 +29,17 @@ interface Cell {
 function allocateCell(type: SharedType, initial: unknown): Cell {
   if (type instanceof StructType) {
     if (initial !== undefined) type.check(initial);
-    const { buffer } = allocate(type.byteLength, Math.max(type.alignment, 16));
+    const { buffer, handle } = allocate(type.byteLength, Math.max(type.alignment, 16));
     const structure = type.at(buffer, 0);
     if (initial !== undefined) structure.set(initial);
-    return { type, buffer, name: undefined, elements: new Int32Array(0) as Integers, structure };
+    return { type, buffer, handle, name: undefined, elements: new Int32Array(0) as Integers, structure };
   }
   const name = nameOf(type);
   const element = initial === undefined ? undefined : toElement(name, initial);
-  const { buffer } = allocate(8, 16);
+  const { buffer, handle } = allocate(8, 16);
   const elements = new arrays[name](buffer, 0, 1) as Integers;
   if (element !== undefined) elements[0] = element as never;
-  return { type, buffer, name, elements, structure: undefined };
+  return { type, buffer, handle, name, elements, structure: undefined };
 }
 
 /** In place of an initial value: the memory of another one. */
@@ -71,7 +73,8 @@ export class RawValue<T extends SharedType = Type> {
     this.#cell = given instanceof SameMemory ? given.cell : allocateCell(type, given);
     this.#name = this.#cell.name;
     this.#elements = this.#cell.elements;
-    refuseClones(this);
+    const { handle } = this.#cell;
+    passable(this, () => ({ kind: 'RawValue', handles: [handle], details: type }));
   }
 
   /**
@@ -135,6 +138,11 @@ export class RawValue<T extends SharedType = Type> {
     return toElement(this.#name as TypeName, value) as number;
   }
 
+  /** @internal Where it lies. */
+  static handleOf(value: RawValue<never>): number {
+    return value.#cell.handle;
+  }
+
   /** @internal Another one with the same memory. */
   static same<V>(
     value: RawValue<SharedType>,
@@ -174,6 +182,7 @@ export class Value<T extends SharedType = Type> extends RawValue<T> implements S
     super(type, initial);
     if (lock === undefined) return new RawValue(type, initial) as Value<T>;
     this.#lock = lock;
+    passable(this, () => ({ kind: 'Value', handles: [RawValue.handleOf(this as never)], details: { type, lock } }));
   }
 
   /** Python: `get_obj`. The same value without the lock. */
@@ -211,3 +220,6 @@ export class Value<T extends SharedType = Type> extends RawValue<T> implements S
     this.#lock.release();
   }
 }
+
+addKind<Type>('RawValue', (type) => new RawValue(type));
+addKind<{ type: Type; lock: AnyLock }>('Value', ({ type, lock }) => new Value(type, undefined, { lock }));

@@ -10,6 +10,7 @@ mod queue;
 mod ready;
 mod shared;
 mod shared_memory;
+mod spawn;
 mod stdio;
 mod sync;
 mod wait;

@@ -4,6 +4,7 @@
 //! it reads in the other. Larger ones go from and to memory of its own.
 
 use std::cell::{Cell, RefCell};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::null_mut;
 use std::rc::Rc;
 
@@ -13,9 +14,11 @@ use napi_derive::napi;
 
 use node_multiprocessing_core::process::blocking::{Interrupts, Outcome};
 use node_multiprocessing_core::queue::queue::{Came, Queue, Until, What};
+use node_multiprocessing_core::shared::arena::Place;
 use node_multiprocessing_core::sync::wait;
 use node_multiprocessing_core::sys::allocator;
 use node_multiprocessing_core::sys::clock::Deadline;
+use node_multiprocessing_core::sys::sparse::Sparse;
 
 use super::children::with_interrupts;
 use super::error::to_js;
@@ -128,19 +131,51 @@ fn waiting(
     answer(env, with_interrupts(env, action)?)
 }
 
-/// Makes a queue for up to `max` messages, 0 for any number. Its number in this process and its descendants.
+/// Makes a queue for up to `max` messages, 0 for any number. Its number in this process and those that are forked.
 #[napi(catch_unwind)]
 pub fn queue_create(env: Env, max: u32) -> Result<u32> {
-    let queue = Rc::new(Queue::create(max).map_err(|error| to_js(env, &error))?);
-    Ok(QUEUES.with_borrow_mut(|queues| {
+    Ok(enter(Queue::create(max).map_err(|error| to_js(env, &error))?))
+}
+
+fn enter(queue: Queue) -> u32 {
+    QUEUES.with_borrow_mut(|queues| {
         let free = queues.iter().position(Option::is_none);
         let number = free.unwrap_or_else(|| {
             queues.push(None);
             queues.len() - 1
         });
-        queues[number] = Some(queue);
+        queues[number] = Some(Rc::new(queue));
         number as u32
-    }))
+    })
+}
+
+/// What another process needs to have a queue, too.
+#[napi(object)]
+pub struct QueuePassed {
+    /// Where it lies, in an arena that both have.
+    pub handle: f64,
+    /// The file of its memory; this process's descriptor.
+    pub file: i32,
+}
+
+/// What another process needs to have the queue, too.
+#[napi(catch_unwind)]
+pub fn queue_pass(number: u32) -> Result<QueuePassed> {
+    let queue = queue(f64::from(number))?;
+    Ok(QueuePassed {
+        handle: queue.place().to_number() as f64,
+        file: queue.memory().file().as_raw_fd(),
+    })
+}
+
+/// A queue of another process. `file` is its own from now on.
+#[napi(catch_unwind)]
+pub fn queue_open(env: Env, handle: f64, file: i32) -> Result<u32> {
+    // SAFETY: received just now, and given away by the caller.
+    let file = unsafe { OwnedFd::from_raw_fd(file) };
+    let place = Place::from_number(handle as u64);
+    let queue = Sparse::open(file).and_then(|memory| Queue::at(place, memory));
+    Ok(enter(queue.map_err(|error| to_js(env, &error))?))
 }
 
 /// This process has done with a queue.

@@ -25,6 +25,18 @@ pub struct SharedBlock<'a> {
 pub fn allocate_shared(env: Env, size: f64, align: u32) -> Result<SharedBlock<'static>> {
     let (place, address) =
         arena::allocate(size as u64, u64::from(align)).map_err(|error| to_js(env, &error))?;
+    block(env, place, address, size).inspect_err(|_| arena::free(place))
+}
+
+/// A piece of memory that this process's parent has allocated.
+#[napi]
+pub fn shared_at(env: Env, handle: f64, size: f64) -> Result<SharedBlock<'static>> {
+    let place = Place::from_number(handle as u64);
+    let address = arena::memory_at(place, size as u64).map_err(|error| to_js(env, &error))?;
+    block(env, place, address, size)
+}
+
+fn block(env: Env, place: Place, address: *mut u8, size: f64) -> Result<SharedBlock<'static>> {
     let mut buffer = std::ptr::null_mut();
     // SAFETY: the arena is never unmapped; that the block stays this buffer's is the caller's business, who frees it when the
     // buffer is no more.
@@ -38,9 +50,6 @@ pub fn allocate_shared(env: Env, size: f64, align: u32) -> Result<SharedBlock<'s
             &raw mut buffer,
         )
     };
-    if status != sys::Status::napi_ok {
-        arena::free(place);
-    }
     check_status!(status)?;
     Ok(SharedBlock {
         handle: place.to_number() as f64,

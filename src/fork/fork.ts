@@ -131,6 +131,10 @@ export interface Child {
   readonly name: string;
   readonly daemon: boolean;
   readonly quietTimeoutMs: number;
+  /** The process that it is a child of. */
+  readonly parent: { readonly name: string; readonly pid: number };
+  /** What it is made of, for a child that is no copy. */
+  describe(): unknown;
   /** What is searched for sockets that stay the child's. */
   readonly handedOver: unknown;
   readonly program: Program;

@@ -15,6 +15,10 @@ export interface Envelope {
   readonly entries: readonly (readonly [place: object, name: string, details: unknown])[];
 }
 
+/** Functions travel in a form of their own, or not at all. */
+const isObject = (item: unknown): item is object =>
+  (typeof item === 'object' && item !== null) || (typeof item === 'function' && formOf(item) !== undefined);
+
 /** Longer arrays are taken to be mostly holes. */
 const MOST_ELEMENTS = 1 << 25;
 
@@ -24,7 +28,7 @@ export function needsEnvelope(value: unknown): boolean {
   const seen = new Set<unknown>();
   const left: object[] = [];
   const add = (item: unknown): void => {
-    if (typeof item !== 'object' || item === null || seen.has(item)) return;
+    if (!isObject(item) || seen.has(item)) return;
     seen.add(item);
     left.push(item);
   };
@@ -71,7 +75,7 @@ export function takeApart(value: unknown, pass: PassDescriptor): Envelope {
     return copy;
   };
   const visit = (item: unknown): unknown => {
-    if (typeof item !== 'object' || item === null) return item;
+    if (!isObject(item)) return item;
     if (underWay.has(item)) {
       throw new TypeError(`a ${item.constructor.name} refers to itself, through what its form is made of`);
     }

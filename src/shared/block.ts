@@ -42,8 +42,38 @@ function seatOf(arena: number): Seat {
  */
 export function allocate(byteLength: number, alignment = 64): Block {
   checkCanShare();
+  if (given) return find(given.shift() as number, byteLength);
   const { buffer, handle, arena } = native.allocateShared(byteLength, alignment);
   collected.register(buffer, handle);
+  return { buffer, handle, seat: seatOf(arena) };
+}
+
+/** Blocks that `allocate` finds instead of making new ones. */
+let given: number[] | undefined;
+
+/** Whether an object is being made anew of blocks that hold what they should. */
+export const hasBlocks = (): boolean => given !== undefined;
+
+/** Has `make` find these blocks whenever it allocates. */
+export function withBlocks<T>(handles: readonly number[], make: () => T): T {
+  const before = given;
+  given = [...handles];
+  try {
+    return make();
+  } finally {
+    given = before;
+  }
+}
+
+/** Blocks of the parent's that this process has met: an address belongs to one buffer only. */
+const found = new Map<number, WeakRef<ArrayBuffer>>();
+
+function find(handle: number, byteLength: number): Block {
+  const known = found.get(handle)?.deref();
+  const arena = Math.floor(handle / 2 ** 36);
+  if (known !== undefined) return { buffer: known, handle, seat: seatOf(arena) };
+  const { buffer } = native.sharedAt(handle, byteLength);
+  found.set(handle, new WeakRef(buffer));
   return { buffer, handle, seat: seatOf(arena) };
 }
 

@@ -57,7 +57,8 @@ export function attachLock(object: object, lock: AnyLock): void {
   locks.set(object, lock);
 }
 
-const lockFor = (object: object): AnyLock => locks.get(object) as AnyLock;
+/** The lock of an object that was given one. */
+export const lockFor = (object: object): AnyLock => locks.get(object) as AnyLock;
 
 /** The methods that `attachLock` makes work, for a prototype. */
 export const synchronized: Synchronized & ThisType<object> = {

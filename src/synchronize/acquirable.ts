@@ -6,7 +6,7 @@ import { inspect } from 'node:util';
 import type { HolderEnd, Kind } from '../../index.js';
 import { channels } from '../diagnostics.ts';
 import { InterruptedError, ProcessError, invalidArgument } from '../errors.ts';
-import { refuseClones, refuseToSerialize } from '../inherit-only.ts';
+import { refuseToSerialize } from '../inherit-only.ts';
 import { native } from '../native.ts';
 import { checkFunction, checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
 import { signalName } from '../signals.ts';
@@ -66,7 +66,6 @@ export abstract class Acquirable {
     }
     this.#recovers = onAbandoned === 'recover';
     this.#mechanism = mechanism();
-    refuseClones(this);
   }
 
   /**
@@ -200,6 +199,11 @@ export abstract class Acquirable {
   /** @internal */
   protected get handle(): number {
     return this.#mechanism.handle;
+  }
+
+  /** @internal What it was made with. */
+  protected get options(): LockOptions {
+    return { onAbandoned: this.#recovers ? 'recover' : 'throw' };
   }
 
   /** @internal Whether dead holders are replaced. */

@@ -4,11 +4,12 @@
 import { inspect } from 'node:util';
 
 import { BrokenBarrierError, invalidArgument } from '../errors.ts';
-import { refuseClones, refuseToSerialize } from '../inherit-only.ts';
+import { refuseToSerialize } from '../inherit-only.ts';
 import { native } from '../native.ts';
 import { checkFunction, checkInteger, checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
-import { allocate, type Block } from '../shared/block.ts';
+import { allocate, hasBlocks, type Block } from '../shared/block.ts';
 import { handedTo } from '../shared/handed-to.ts';
+import { addKind, passable } from '../shared/passing.ts';
 import { checkInterrupted, code } from './acquirable.ts';
 import { waitAsync } from './waits.ts';
 
@@ -55,8 +56,9 @@ export class Barrier {
     this.#action = options.action;
     this.#parties = parties;
     this.#block = allocate(native.BARRIER_SIZE);
-    native.barrierBegin(this.#block.handle, parties);
-    refuseClones(this);
+    if (!hasBlocks()) native.barrierBegin(this.#block.handle, parties);
+    const details: Details = [parties, { action: options.action, timeoutMs: this.#timeoutMs }];
+    passable(this, () => ({ kind: 'Barrier', handles: [this.#block.handle], details }));
   }
 
   /**
@@ -152,3 +154,6 @@ export class Barrier {
     return index;
   }
 }
+
+type Details = [parties: number, options: BarrierOptions];
+addKind<Details>('Barrier', (details) => new Barrier(...details));

@@ -4,10 +4,11 @@
 import { inspect } from 'node:util';
 
 import { ProcessError, invalidArgument } from '../errors.ts';
-import { refuseClones, refuseToSerialize } from '../inherit-only.ts';
+import { refuseToSerialize } from '../inherit-only.ts';
 import { native } from '../native.ts';
 import { checkFunction, checkInteger, checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
 import { allocate, type Block } from '../shared/block.ts';
+import { addKind, passable } from '../shared/passing.ts';
 import { checkInterrupted, code } from './acquirable.ts';
 import { Lock, RLock } from './lock.ts';
 import { waitAsync } from './waits.ts';
@@ -33,7 +34,7 @@ export class Condition {
     }
     this.#lock = lock ?? new RLock();
     this.#block = allocate(64);
-    refuseClones(this);
+    passable(this, () => ({ kind: 'Condition', handles: [this.#block.handle], details: this.#lock }));
   }
 
   /** As `acquire` of the lock. */
@@ -204,3 +205,5 @@ export class Condition {
     );
   }
 }
+
+addKind<Lock | RLock>('Condition', (lock) => new Condition(lock));

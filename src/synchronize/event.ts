@@ -3,10 +3,11 @@
  */
 import { inspect } from 'node:util';
 
-import { refuseClones, refuseToSerialize } from '../inherit-only.ts';
+import { refuseToSerialize } from '../inherit-only.ts';
 import { native } from '../native.ts';
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
 import { allocate } from '../shared/block.ts';
+import { addKind, passable } from '../shared/passing.ts';
 import { checkInterrupted, code } from './acquirable.ts';
 import { waitAsync } from './waits.ts';
 
@@ -27,7 +28,7 @@ export class Event {
     const { buffer, handle } = allocate(64);
     this.#word = new Int32Array(buffer);
     this.#handle = handle;
-    refuseClones(this);
+    passable(this, () => ({ kind: 'Event', handles: [handle], details: null }));
   }
 
   /** Python: `is_set`. */
@@ -88,3 +89,5 @@ export class Event {
     return this.toString();
   }
 }
+
+addKind('Event', () => new Event());

@@ -7,6 +7,7 @@ import { fast, native } from '../native.ts';
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
 import { currentProcess } from '../process.ts';
 import { allocate, type Block } from '../shared/block.ts';
+import { addKind, passable } from '../shared/passing.ts';
 import { AbandonedLockError } from './abandoned.ts';
 import { Acquirable, code, type LockOptions } from './acquirable.ts';
 
@@ -31,7 +32,11 @@ export abstract class HeldLock extends Acquirable {
     });
     this.#word = new Int32Array(block.buffer);
     this.#seat = block.seat;
+    passable(this, () => ({ kind: this.kind, handles: [this.handle], details: this.options }));
   }
+
+  /** @internal */
+  protected abstract get kind(): 'Lock' | 'RLock';
 
   /** Python: `locked` (3.14). Whether anybody holds the lock; a dead holder holds it still. */
   locked(): boolean {
@@ -121,6 +126,11 @@ export class Lock extends HeldLock {
     return 1;
   }
 
+  /** @internal */
+  protected override get kind(): 'Lock' {
+    return 'Lock';
+  }
+
   /** Python's printable form: `<Lock(owner=MainProcess)>`, `None` or `SomeOtherProcess`. */
   override toString(): string {
     return `<${this.constructor.name}(owner=${ownerName(this.holder, this.isMine)})>`;
@@ -189,6 +199,11 @@ export class RLock extends HeldLock {
     this.#depth = depth;
   }
 
+  /** @internal */
+  protected override get kind(): 'RLock' {
+    return 'RLock';
+  }
+
   /** @internal A wait without blocking has taken it back. */
   setDepth(depth: number): void {
     this.#depth = depth;
@@ -201,6 +216,9 @@ export class RLock extends HeldLock {
     return `<${this.constructor.name}(${ownerName(holder, isMine)}, ${depth})>`;
   }
 }
+
+addKind<LockOptions>('Lock', (options) => new Lock(options));
+addKind<LockOptions>('RLock', (options) => new RLock(options));
 
 function ownerName(holder: number, isMine: boolean): string {
   if (isMine) return currentProcess().name;

@@ -4,7 +4,8 @@
 import { ProcessError, invalidArgument } from '../errors.ts';
 import { fast, native } from '../native.ts';
 import { checkInteger } from '../options.ts';
-import { allocate } from '../shared/block.ts';
+import { allocate, hasBlocks } from '../shared/block.ts';
+import { addKind, passable } from '../shared/passing.ts';
 import { Acquirable, type LockOptions } from './acquirable.ts';
 
 /**
@@ -36,7 +37,13 @@ export class Semaphore extends Acquirable {
     });
     this.#buffer = buffer;
     this.#value = value;
-    native.semaphoreBegin(this.handle, value, this.highest(value));
+    if (!hasBlocks()) native.semaphoreBegin(this.handle, value, this.highest(value));
+    passable(this, () => ({ kind: this.kind, handles: [this.handle], details: [value, this.options] }));
+  }
+
+  /** @internal */
+  protected get kind(): string {
+    return 'Semaphore';
   }
 
   /** @internal The highest value that `release` may lead to. */
@@ -90,6 +97,11 @@ export class Semaphore extends Acquirable {
 /** Python: `multiprocessing.BoundedSemaphore(value=1)`. As `Semaphore`, but never has more permits than at first. */
 export class BoundedSemaphore extends Semaphore {
   /** @internal */
+  protected override get kind(): string {
+    return 'BoundedSemaphore';
+  }
+
+  /** @internal */
   protected override highest(value: number): number {
     return value;
   }
@@ -99,3 +111,7 @@ export class BoundedSemaphore extends Semaphore {
     return super.toString();
   }
 }
+
+type Details = [value: number, options: LockOptions];
+addKind<Details>('Semaphore', (details) => new Semaphore(...details));
+addKind<Details>('BoundedSemaphore', (details) => new BoundedSemaphore(...details));

@@ -2,3 +2,4 @@
 pub mod blocking;
 pub mod raw;
 pub mod reaper;
+pub mod spawn;

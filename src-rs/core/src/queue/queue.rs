@@ -190,8 +190,13 @@ impl Queue {
     pub fn create(max: u32) -> Result<Self> {
         let memory = Sparse::create()?;
         let (place, _) = arena::allocate(at::SIZE, 64)?;
+        Block::at(place)?.max.store(max, SeqCst);
+        Self::at(place, memory)
+    }
+
+    /// That of another process, of which this one has the arena and was passed the memory.
+    pub fn at(place: Place, memory: Sparse) -> Result<Self> {
         let block = Block::at(place)?;
-        block.max.store(max, SeqCst);
         Ok(Self {
             place,
             block,
@@ -202,6 +207,18 @@ impl Queue {
             room: Until::new(block, What::Room)?,
             end: Until::new(block, What::End)?,
         })
+    }
+
+    /// Where it is, for another process.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Its memory, for another process.
+    #[must_use]
+    pub fn memory(&self) -> &Sparse {
+        &self.memory
     }
 
     fn ring(&self) -> Ring<'_> {

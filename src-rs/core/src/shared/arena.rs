@@ -1,6 +1,7 @@
 //! The memory itself: one [`Segment`] per process that creates something shared, inherited by its descendants.
 
 use std::collections::{BTreeSet, HashMap};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -142,16 +143,11 @@ pub fn own() -> Result<&'static Arena> {
         return Ok(arena);
     }
     let segment = Segment::create()?;
-    let stock = Stock {
-        heap: Heap::new(HEAP_AT as u64..segment.size()),
-        made_before: HashMap::new(),
-        pending: BTreeSet::new(),
-    };
     let arena: &'static Arena = Box::leak(Box::new(Arena {
         index: arenas.len() as u32,
+        stock: Mutex::new(Stock::new(&segment)),
         segment,
         me: AtomicU32::new(0),
-        stock: Mutex::new(stock),
     }));
     let me = arena.members().reserve()?;
     arena.members().sit_down(me);
@@ -163,7 +159,61 @@ pub fn own() -> Result<&'static Arena> {
     Ok(arena)
 }
 
+/// A process that was not forked gets those of its parent: files and seats, in the order of their numbers there. Before it has
+/// any of its own.
+pub fn adopt(shared: Vec<(OwnedFd, MemberId)>) -> Result<()> {
+    let _adding = locked(&ADDING);
+    if !all().is_empty() {
+        return Err(Error::Unsupported(
+            "shared memory of a parent, after some of its own",
+        ));
+    }
+    let mut arenas = List::new();
+    for (file, me) in shared {
+        let segment = Segment::open(file)?;
+        if segment.size() <= HEAP_AT as u64 {
+            return Err(NO_OBJECT);
+        }
+        let arena: &'static Arena = Box::leak(Box::new(Arena {
+            index: arenas.len() as u32,
+            stock: Mutex::new(Stock::new(&segment)),
+            segment,
+            me: AtomicU32::new(me),
+        }));
+        arena.members().sit_down(me);
+        arenas.push(arena);
+    }
+    ARENAS.store(Box::into_raw(Box::new(arenas)), SeqCst);
+    Ok(())
+}
+
+/// The address of `size` bytes at `place`.
+pub fn memory_at(place: Place, size: u64) -> Result<*mut u8> {
+    let arena = of(place)?;
+    let end = place.offset.checked_add(size).ok_or(NO_OBJECT)?;
+    if place.offset < HEAP_AT as u64 || end > arena.segment.size() {
+        return Err(NO_OBJECT);
+    }
+    Ok(arena.address(place.offset))
+}
+
+impl Stock {
+    fn new(segment: &Segment) -> Self {
+        Self {
+            heap: Heap::new(HEAP_AT as u64..segment.size()),
+            made_before: HashMap::new(),
+            pending: BTreeSet::new(),
+        }
+    }
+}
+
 impl Arena {
+    /// Its file, for another process.
+    #[must_use]
+    pub fn file(&self) -> BorrowedFd<'_> {
+        self.segment.file()
+    }
+
     /// Its number in this process.
     #[must_use]
     pub fn index(&self) -> u32 {
@@ -349,6 +399,12 @@ impl Seats {
             }
         }
         Ok(seats)
+    }
+
+    /// The arenas' files and the seats in them, in the order of their numbers.
+    #[must_use]
+    pub fn list(&self) -> &[(&'static Arena, MemberId)] {
+        &self.0
     }
 
     /// Parent: there is no child.

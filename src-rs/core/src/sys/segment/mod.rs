@@ -1,7 +1,7 @@
 //! A large sparse piece of memory that forked children share. It has no name, so that the kernel frees it with the last
 //! process that has it.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 
 use nix::errno::Errno;
@@ -39,7 +39,7 @@ impl Segment {
         let file = system::open()?;
         let mut failure = None;
         for size in SIZES.into_iter().filter(|&size| size <= file_size_limit()) {
-            match map(file.as_fd(), size) {
+            match resize(file.as_fd(), size).and_then(|()| map(file.as_fd(), size)) {
                 Ok(base) => return Ok(Self { base, size, file }),
                 Err(error) => failure = Some(error),
             }
@@ -48,6 +48,19 @@ impl Segment {
             syscall: "ftruncate",
             errno: Errno::EFBIG,
         }))
+    }
+
+    /// That of another process, which has passed on its file.
+    pub fn open(file: OwnedFd) -> Result<Self> {
+        let size = size_of_file(file.as_fd())?;
+        let base = map(file.as_fd(), size)?;
+        Ok(Self { base, size, file })
+    }
+
+    /// Its file.
+    #[must_use]
+    pub fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 
     /// Where it begins.
@@ -83,13 +96,34 @@ impl Segment {
     }
 }
 
-fn map(file: BorrowedFd<'_>, size: u64) -> Result<NonNull<u8>> {
-    use std::os::fd::AsRawFd;
+/// A file without a name, for memory that processes share: empty, close-on-exec.
+pub(crate) fn unnamed_file() -> Result<OwnedFd> {
+    system::open()
+}
+
+/// Gives a file a length. Nothing of it is taken yet.
+pub(crate) fn resize(file: BorrowedFd<'_>, size: u64) -> Result<()> {
     // SAFETY: ftruncate takes numbers and touches no memory.
     if unsafe { libc::ftruncate(file.as_raw_fd(), size as libc::off_t) } < 0 {
         return Err(Error::last("ftruncate"));
     }
-    // SAFETY: a shared mapping at an address of the kernel's choice touches no existing memory.
+    Ok(())
+}
+
+/// The length of a file.
+pub(crate) fn size_of_file(file: BorrowedFd<'_>) -> Result<u64> {
+    // SAFETY: an all-zero stat is a valid value for the kernel to overwrite.
+    let mut status: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: `status` is valid for the call to fill.
+    if unsafe { libc::fstat(file.as_raw_fd(), &raw mut status) } < 0 {
+        return Err(Error::last("fstat"));
+    }
+    Ok(status.st_size as u64)
+}
+
+/// Maps a file, shared, at an address of the kernel's choice.
+pub(crate) fn map(file: BorrowedFd<'_>, size: u64) -> Result<NonNull<u8>> {
+    // SAFETY: a new mapping touches no existing memory.
     let base = unsafe {
         libc::mmap(
             std::ptr::null_mut(),

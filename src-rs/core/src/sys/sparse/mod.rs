@@ -1,10 +1,12 @@
-//! Memory of a size that nobody will need, shared with children that are forked: it takes nothing before it is touched, has no
-//! descriptor, and the kernel frees it with the last process that has it.
+//! Memory of a size that nobody will need, to be shared with children: it takes nothing before it is touched, has no name, and
+//! the kernel frees it with the last process that has it.
 
 use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 
 use crate::error::{Error, Result};
+use crate::sys::segment::{file_size_limit, map, resize, size_of_file, unnamed_file};
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -23,6 +25,7 @@ const SIZES: [u64; 5] = [64 << 30, 16 << 30, 4 << 30, 1 << 30, 128 << 20];
 pub struct Sparse {
     base: NonNull<u8>,
     size: u64,
+    file: OwnedFd,
 }
 
 // SAFETY: whoever reads or writes the memory owns the range or uses atomics; see the users.
@@ -33,25 +36,28 @@ unsafe impl Sync for Sparse {}
 impl Sparse {
     /// Zero-filled memory, as much of it as this system allows.
     pub fn create() -> Result<Self> {
+        let file = unnamed_file()?;
         let mut failure = Error::Exhausted("address space");
-        for size in SIZES {
-            // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
-            let base = unsafe {
-                libc::mmap(
-                    std::ptr::null_mut(),
-                    size as usize,
-                    libc::PROT_READ | libc::PROT_WRITE,
-                    libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-                    -1,
-                    0,
-                )
-            };
-            match NonNull::new(base.cast::<u8>()) {
-                Some(base) if base.as_ptr().cast() != libc::MAP_FAILED => return Ok(Self { base, size }),
-                _ => failure = Error::last("mmap"),
+        for size in SIZES.into_iter().filter(|&size| size <= file_size_limit()) {
+            match resize(file.as_fd(), size).and_then(|()| map(file.as_fd(), size)) {
+                Ok(base) => return Ok(Self { base, size, file }),
+                Err(error) => failure = error,
             }
         }
         Err(failure)
+    }
+
+    /// That of another process, which has passed on its file.
+    pub fn open(file: OwnedFd) -> Result<Self> {
+        let size = size_of_file(file.as_fd())?;
+        let base = map(file.as_fd(), size)?;
+        Ok(Self { base, size, file })
+    }
+
+    /// Its file.
+    #[must_use]
+    pub fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 
     /// Its length in bytes.
