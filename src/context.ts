@@ -18,6 +18,7 @@ import {
 } from './process.ts';
 import { JoinableQueue, Queue, SimpleQueue } from './queues.ts';
 import { RawArray, SharedArray } from './shared-array.ts';
+import { setExecutable } from './spawn/spawn.ts';
 import {
   availableMethods,
   boundMethod,
@@ -104,6 +105,9 @@ export class Context implements Bound {
 
   /** This context; with a name, the context of that method. */
   readonly getContext = (method?: StartMethodName | null): Context => contextOf(method ?? this.getStartMethod());
+
+  /** As `setExecutable` of the package. */
+  readonly setExecutable = setExecutable;
 
   /** Name of this context's method. */
   readonly getStartMethod = (): StartMethodName => this[boundMethod].name;
@@ -204,7 +208,7 @@ export function getStartMethod({
 
 /**
  * Python: `multiprocessing.get_all_start_methods()`. Names of the start methods that work on this system, the default
- * first: `['fork']` on Linux; none elsewhere in this release.
+ * first: `['fork', 'spawn']` on Linux; `['spawn']` elsewhere.
  */
 export function getAllStartMethods(): StartMethodName[] {
   return availableMethods();

@@ -15,6 +15,7 @@ import { DEFAULT_QUIET_TIMEOUT_MS, checkMainThread } from './fork/fork.ts';
 import { native } from './native.ts';
 import { checkFunction, checkTimeout, checkWaitOptions, type WaitOptions } from './options.ts';
 import { handedTo, receiversIn } from './shared/handed-to.ts';
+import { importedTarget, type ImportedTarget } from './spawn/imported-target.ts';
 import { checkNotImporting } from './spawn/importing.ts';
 import { signalName } from './signals.ts';
 import { currentMethod, methodOf, settleMethod, type StartMethod } from './start-methods.ts';
@@ -22,8 +23,12 @@ import { race } from './wait.ts';
 
 /** Options of `new Process()`. */
 export interface ProcessOptions<A extends unknown[] = unknown[]> {
-  /** What the child runs; a promise that it returns is awaited. Closures work. Without it, `run` must be overridden. */
-  readonly target?: ((...args: A) => unknown) | undefined;
+  /**
+   * What the child runs; a promise that it returns is awaited. Without it, `run` must be overridden. Under `fork` any
+   * function will do, closures too; under `spawn` it must be exported by its module. Where that is not found by itself, say
+   * `{ module: import.meta.url, export: 'name' }`.
+   */
+  readonly target?: ((...args: A) => unknown) | ImportedTarget | undefined;
   /** Arguments of the target. Sockets and servers among them are handed over to the child. @default [] */
   readonly args?: A | readonly unknown[] | undefined;
   /** Passed as the last argument, the JavaScript way of keyword arguments. */
@@ -110,7 +115,8 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
       throw invalidArgument(`new Process() takes one object { target, args, … }, not ${inspect(options)}`);
     }
     const { target, args = [], kwargs, name, daemon, quietTimeoutMs = DEFAULT_QUIET_TIMEOUT_MS, ctx } = options;
-    checkFunction(target, 'target');
+    const callable = typeof target === 'object' && target !== null ? importedTarget(target) : target;
+    checkFunction(callable, 'target');
     if (!Array.isArray(args)) throw invalidArgument(`args must be an array, not ${inspect(args)}`);
     if (kwargs !== undefined && (typeof kwargs !== 'object' || kwargs === null)) {
       throw invalidArgument(`kwargs must be an object, not ${inspect(kwargs)}`);
@@ -127,7 +133,7 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
     this.#quietTimeoutMs = checkTimeout(quietTimeoutMs, 'quietTimeoutMs');
     this.#method = ctx === undefined ? undefined : methodOf(ctx);
     this.#work = {
-      target: target as ((...args: never[]) => unknown) | undefined,
+      target: callable as ((...args: never[]) => unknown) | undefined,
       args: kwargs === undefined ? [...args] : [...args, { ...kwargs }],
     };
     this.#name = name ?? `${new.target.name || 'Process'}-${this.#identity.join(':')}`;

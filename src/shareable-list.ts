@@ -4,6 +4,7 @@
 import { inspect } from 'node:util';
 
 import { invalidArgument } from './errors.ts';
+import { addClass } from './serialize/forms.ts';
 import { SharedMemory, descriptorName, type SharedMemoryDescriptor } from './shared-memory.ts';
 import {
   encode,
@@ -204,3 +205,11 @@ function defineAccessors(length: number): void {
     });
   }
 }
+
+// Python pickles them by name.
+addClass(ShareableList.prototype as ShareableList, {
+  name: 'ShareableList',
+  take: (list) => list.toJSON(),
+  make: (descriptor) => ShareableList.fromJSON(descriptor),
+  discard: (list) => list.shm.close(),
+});

@@ -6,7 +6,15 @@ import { inspect } from 'node:util';
 import { invalidArgument } from './errors.ts';
 import { refuseToSerialize } from './inherit-only.ts';
 import { allocate } from './shared/block.ts';
-import { attachLock, lockFor, lockOf, synchronized, type AnyLock, type LockOption, type Synchronized } from './shared/locking.ts';
+import {
+  attachLock,
+  lockFor,
+  lockOf,
+  synchronized,
+  type AnyLock,
+  type LockOption,
+  type Synchronized,
+} from './shared/locking.ts';
 import { addKind, passable } from './shared/passing.ts';
 import {
   arrays,

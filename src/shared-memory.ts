@@ -8,6 +8,7 @@ import { isMainThread } from 'node:worker_threads';
 import { ProcessError, invalidArgument } from './errors.ts';
 import { Finalize } from './finalize.ts';
 import { native } from './native.ts';
+import { addClass } from './serialize/forms.ts';
 import { checkName, withFreshName } from './shared/names.ts';
 import { explained } from './system-errors.ts';
 
@@ -228,3 +229,11 @@ function trackBlock(name: string, block: NativeBlock): Finalize {
   };
   return new Finalize(null, unlinkLeft, { exitPriority: -100 });
 }
+
+// Python pickles them by name.
+addClass(SharedMemory.prototype, {
+  name: 'SharedMemory',
+  take: (memory) => memory.toJSON(),
+  make: (descriptor) => SharedMemory.fromJSON(descriptor),
+  discard: (memory) => memory.close(),
+});

@@ -7,7 +7,7 @@ import { ProcessError, invalidArgument } from './errors.ts';
 import { startByFork, type Child } from './fork/fork.ts';
 import { startBySpawn } from './spawn/spawn.ts';
 
-/** Name of a start method. This release has `fork`; the others come in a later one. */
+/** Name of a start method. This release has `fork` and `spawn`; `forkserver` comes in a later one. */
 export type StartMethodName = 'fork' | 'forkserver' | 'spawn';
 
 const known: readonly StartMethodName[] = ['fork', 'forkserver', 'spawn'];
@@ -62,7 +62,7 @@ export function findMethod(name: unknown): StartMethod {
   if (method)
     why = `the start method '${name}' of this release needs ${method.needs} and does not work on ${process.platform}; ${here}`;
   else if ((known as readonly string[]).includes(name)) {
-    why = `the start method '${name}' comes in a later release: only ${quoted(methods.map((each) => each.name))} is available in this one`;
+    why = `the start method '${name}' comes in a later release: this one has ${quoted(methods.map((each) => each.name))}`;
   }
   throw new ProcessError('ERR_MP_START_METHOD', why);
 }

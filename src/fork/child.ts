@@ -98,6 +98,22 @@ function write(text: string): void {
   }
 }
 
+/** Child that was not forked: its errors are told as those of forked ones are. */
+export function tellErrors(name: string): void {
+  state = { label: name, awaitsTarget: true, endAnnounced: false };
+  (process as unknown as { _fatalException: typeof fatalException })._fatalException = fatalException;
+  process.once('beforeExit', () => {
+    if (state.awaitsTarget) endUnsettled(real);
+  });
+}
+
+/** The target's promise can never settle. */
+function endUnsettled(world: Pick<World, 'native' | 'process'>): void {
+  write(`Process ${state.label}: its target awaits a promise that nothing is left to settle\n`);
+  process.exitCode ??= UNSETTLED;
+  exitProcess(world);
+}
+
 /** Has every way out of this process lead through `leave`. */
 export function installExits(name: string, subject: object = process): void {
   state = { label: name, awaitsTarget: false, endAnnounced: false };
@@ -136,8 +152,13 @@ function finish({ stampFinished }: Pick<Native, 'stampFinished'>): void {
   stampFinished();
 }
 
+/** Child that was not forked: its target is done. */
+export function targetDone(): void {
+  state.awaitsTarget = false;
+}
+
 /** The target has thrown. A listener for `uncaughtException` that the child itself set may still catch it. */
-function fail(error: unknown): void {
+export function fail(error: unknown): void {
   state.awaitsTarget = false;
   fatalException(error);
 }
@@ -145,9 +166,7 @@ function fail(error: unknown): void {
 /** Called from the event loop whenever nothing is left that could run. */
 export function onIdle(world: Pick<World, 'native' | 'process'> = real): void {
   if (state.awaitsTarget) {
-    write(`Process ${state.label}: its target awaits a promise that nothing is left to settle\n`);
-    process.exitCode ??= UNSETTLED;
-    exitProcess(world);
+    endUnsettled(world);
   }
   if (state.endAnnounced || world.process.listenerCount('beforeExit') === 0) {
     exitProcess(world);

@@ -36,6 +36,11 @@ export function locate(fn: Callable): Place {
   return place;
 }
 
+/** Says where `fn` is to be found. */
+export function placeAt(fn: Callable, place: Place): void {
+  places.set(fn, place);
+}
+
 /** Gives static methods, too. */
 function* membersOf(name: string, value: unknown): Generator<readonly [string, unknown]> {
   yield [name, value];
@@ -59,7 +64,8 @@ function inCommonJs(fn: Callable): Place | undefined {
   const source = Function.prototype.toString.call(fn);
   for (const module of Object.values(require.cache)) {
     const exports: unknown = module?.exports;
-    if (module === undefined || exports === null || (typeof exports !== 'object' && typeof exports !== 'function')) continue;
+    if (module === undefined || exports === null || (typeof exports !== 'object' && typeof exports !== 'function'))
+      continue;
     const place = (name: string): Place => ({ module: pathToFileURL(module.filename).href, exports: [name], source });
     if (exports === fn) return place('');
     for (const key of Object.keys(exports)) {
@@ -71,7 +77,8 @@ function inCommonJs(fn: Callable): Place | undefined {
 
 function inEsModules(fn: Callable): Place {
   const { url, text } = scriptOf(fn);
-  if (!/^file:|^\//.test(url)) throw notImportable(fn, url === '' ? 'it is in no file' : `it is in ${url}, which is no file`);
+  if (!/^file:|^\//.test(url))
+    throw notImportable(fn, url === '' ? 'it is in no file' : `it is in ${url}, which is no file`);
   const source = Function.prototype.toString.call(fn);
   const { parse } = require('es-module-lexer') as typeof import('es-module-lexer');
   let found: { readonly name: string; readonly local: string | undefined }[];
@@ -134,7 +141,8 @@ function scriptOf(fn: Callable): { readonly url: string; readonly text: string }
 }
 
 function notImportable(fn: Callable, why: string): ProcessError {
-  const what = fn.name === '' ? 'a function without a name' : `${/^class\b/.test(String(fn)) ? 'class' : 'function'} ${fn.name}`;
+  const what =
+    fn.name === '' ? 'a function without a name' : `${/^class\b/.test(String(fn)) ? 'class' : 'function'} ${fn.name}`;
   return new ProcessError(
     'ERR_MP_NOT_IMPORTABLE',
     `${what} cannot be carried to a child that is not forked: ${why}. Export it from the top of a module, pass ` +
@@ -157,7 +165,8 @@ export function resolve({ module, exports, source }: Place): Callable {
     // What CommonJS exports, `import` has under `default`; under their names, too, what it could make out.
     for (const root of [namespace, namespace['default']]) {
       let value: unknown = root;
-      for (const key of path === '' ? [] : path.split('.')) value = (value as Record<string, unknown> | null | undefined)?.[key];
+      for (const key of path === '' ? [] : path.split('.'))
+        value = (value as Record<string, unknown> | null | undefined)?.[key];
       if (typeof value === 'function' && (source === undefined || Function.prototype.toString.call(value) === source)) {
         return value as Callable;
       }

@@ -2,7 +2,9 @@
  * What a spawned child runs: it takes over what its parent has given it, and runs the target.
  */
 import { Connection } from '../connection.ts';
+import { EOFError } from '../connection/errors.ts';
 import { closeAll } from '../connection/handles.ts';
+import { fail, targetDone, tellErrors } from '../fork/child.ts';
 import { native } from '../native.ts';
 import { Process } from '../process.ts';
 import { decode } from '../serialize/index.ts';
@@ -10,44 +12,43 @@ import { setOwnName } from '../shared/block.ts';
 import { findMethod, settleMethod } from '../start-methods.ts';
 import { whileImporting } from './importing.ts';
 import { load } from './locate.ts';
-import { report } from './report.ts';
 import type { Preparation } from './spawn.ts';
-
-/** Exit code of Node for a promise that can never settle. */
-const UNSETTLED = 13;
 
 async function main(): Promise<void> {
   const channel = new Connection(native.SPAWN_CHANNEL);
-  const first = channel.recvMessage();
+  const first = received(channel);
   const { seats, name, daemon, parent, argv, modules } = JSON.parse(first.bytes.toString()) as Preparation;
   if (daemon) native.endWithParent(parent.pid);
   native.adoptArenas(first.descriptors, [...seats]);
   setOwnName(name);
+  tellErrors(name);
   process.argv.splice(0, Infinity, ...argv);
   Process.becomeChild(name, parent);
   settleMethod(findMethod('spawn'));
-  let target: Promise<unknown>;
-  let isDone = false;
-  process.once('beforeExit', () => {
-    if (isDone) return;
-    process.stderr.write(`Process ${name}: its target awaits a promise that nothing is left to settle\n`);
-    process.exit(process.exitCode ?? UNSETTLED);
-  });
   try {
     await whileImporting(async () => {
       for (const module of modules) await load(module);
     });
-    const { bytes, descriptors } = channel.recvMessage();
+    const { bytes, descriptors } = received(channel);
     channel.close();
     const left = [...descriptors];
     const work = decode(bytes, 0, bytes.length, true, () => left.shift() as number);
     closeAll(left);
-    target = Promise.resolve(Process.revive(work as never).run());
-    await target;
+    await Process.revive(work as never).run();
+    targetDone();
   } catch (error) {
-    report(name, error);
+    fail(error);
   }
-  isDone = true;
+}
+
+/** What the parent has sent. Without a parent there is nothing to do, and nobody to tell. */
+function received(channel: Connection): ReturnType<Connection['recvMessage']> {
+  try {
+    return channel.recvMessage();
+  } catch (error) {
+    if (error instanceof EOFError) process.exit(1);
+    throw error;
+  }
 }
 
 void main();

@@ -2,7 +2,7 @@
  * Starting a child that is a fresh program of its own: Python's `spawn`.
  */
 import { existsSync } from 'node:fs';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 
 import { toMessage, type Connection, type Outgoing, Pipe } from '../connection.ts';
@@ -112,18 +112,12 @@ function handOver(channel: Connection, pid: number, messages: readonly Outgoing[
     if ((error as NodeJS.ErrnoException).code === 'EPIPE') return;
     native.signalChild(pid, 9);
     if (error instanceof InterruptedError) throw error;
-    throw new ProcessError('ERR_MP_START_FAILED', `the child could not be given its work: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new ProcessError(
+      'ERR_MP_START_FAILED',
+      `the child could not be given its work: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
   }
-}
-
-/** The URL of a module that is named by hand. */
-export function moduleUrl(module: unknown): string {
-  if (module instanceof URL) return module.href;
-  if (typeof module === 'string' && module.startsWith('/')) return pathToFileURL(module).href;
-  if (typeof module === 'string' && /^(file|data|node):/.test(module)) return module;
-  throw invalidArgument(
-    `module must be a URL or an absolute path, such as import.meta.url or __filename, not ${inspect(module)}`,
-  );
 }
