@@ -11,6 +11,12 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 /** Child: gets the arenas of its parent, whose files are its own from now on. */
 export declare function adoptArenas(files: Array<number>, seats: Array<number>): void
 
+/**
+ * The child that seats were reserved for is `pid`: it is looked after by its `sentinel`, and its helper tells how it has ended over
+ * `relay`. Both are this process's own from now on.
+ */
+export declare function adoptRelayed(pid: number, sentinel: number, relay: number, daemon: boolean): void
+
 /** Zero-filled memory that children forked from now on share. */
 export declare function allocateShared(size: number, align: number): SharedBlock
 
@@ -43,6 +49,9 @@ export declare function attachSharedMemory(name: string): object
  * kind that is always ready.
  */
 export declare function awaitReady(fd: number, write: boolean): number
+
+/** Helper: waits until its owner says something (true) or a child has ended. */
+export declare function awaitRequest(control: number): boolean
 
 /** Begins to wait; the function given to `watchWaits` tells of the end. */
 export declare function awaitShared(kind: Kind, handle: number, recover: boolean): number
@@ -184,6 +193,9 @@ export declare function endedSentinel(): number
 /** Ends all waits at `fd`, which is about to be closed: which they were. */
 export declare function endReady(fd: number): Array<number>
 
+/** Child of a helper that is a daemon: ends when the process behind `sentinel` does, which is its own from now on. */
+export declare function endWith(sentinel: number): void
+
 /** Child that is a daemon: ends when its parent does, at once if that has ended. */
 export declare function endWithParent(parent: number): void
 
@@ -271,6 +283,9 @@ export declare function freeShared(handle: number): void
 /** This process's id, which JavaScript has cached. */
 export declare function getPid(): number
 
+/** There will be no such child. */
+export declare function giveUpSeats(): void
+
 /** Child: whether no handle and no request is left, but for immediates. */
 export declare function hasOnlyImmediates(): boolean
 
@@ -285,6 +300,9 @@ export interface HolderEnd {
   /** When it was noticed, in milliseconds of wall-clock time; 0 if that is not known. */
   atMs: number
 }
+
+/** Helper: SIGINT does nothing to this process, or (child) what it does by default. */
+export declare function ignoreInterrupt(ignore: boolean): void
 
 /**
  * Child: whether `Math.random` was given a state of its own; false if its state was not recognised. Null in a process
@@ -423,6 +441,17 @@ export declare function replaceStdinWithNull(): void
 /** Child: a request of the parent's was delivered here after all. */
 export declare function requestDelivered(): void
 
+/** What a child of this process's needs to share its memory. */
+export interface Reserved {
+  /** The files of this process's arenas: this process's descriptors. */
+  arenas: Array<number>
+  /** The child's seats in these. */
+  seats: Array<number>
+}
+
+/** Takes seats for a child that a helper is asked for. */
+export declare function reserveSeats(): Reserved
+
 /** Child of a raw fork: timers are wanted again. */
 export declare function restartTimer(): void
 
@@ -511,8 +540,8 @@ export interface Spawned {
   seats: Array<number>
 }
 
-/** Starts a program as a child that is reaped. */
-export declare function spawnProgram(file: string, arguments: Array<string>, environment: Array<string>, channel: number, daemon: boolean): Spawned
+/** Starts a program as a child that is reaped, and that shares this process's memory or does not. */
+export declare function spawnProgram(file: string, arguments: Array<string>, environment: Array<string>, channel: number, daemon: boolean, shares: boolean): Spawned
 
 /** Child: the target is over (for the benchmark). */
 export declare function stampFinished(): void

@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 
 import { Pipe } from './connection.ts';
 import { ProcessError } from './errors.ts';
+import { setForkserverPreload } from './forkserver/forkserver.ts';
 import { getLogger, logToStderr } from './logging.ts';
 import { cpuCount } from './os.ts';
 import {
@@ -109,6 +110,9 @@ export class Context implements Bound {
   /** As `setExecutable` of the package. */
   readonly setExecutable = setExecutable;
 
+  /** As `setForkserverPreload` of the package. */
+  readonly setForkserverPreload = setForkserverPreload;
+
   /** Name of this context's method. */
   readonly getStartMethod = (): StartMethodName => this[boundMethod].name;
 
@@ -208,7 +212,7 @@ export function getStartMethod({
 
 /**
  * Python: `multiprocessing.get_all_start_methods()`. Names of the start methods that work on this system, the default
- * first: `['fork', 'spawn']` on Linux; `['spawn']` elsewhere.
+ * first: `['fork', 'spawn', 'forkserver']` on Linux; `['spawn']` elsewhere.
  */
 export function getAllStartMethods(): StartMethodName[] {
   return availableMethods();

@@ -236,14 +236,14 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
     Object.assign(subject, own);
     subject.#pid = process.pid;
     subject.#state = 'started';
-    family = new Family(subject, new ParentProcess(parent.name, parent.pid));
+    family = new Family(subject, family.parent);
     return subject;
   }
 
   /** @internal Child that was not forked: it is one, from now on. */
-  static becomeChild(name: string, parent: { readonly name: string; readonly pid: number }): void {
+  static becomeChild(name: string, parent: { readonly name: string; readonly pid: number }, sentinel?: number): void {
     currentProcess().name = name;
-    family = new Family(family.self, new ParentProcess(parent.name, parent.pid));
+    family = new Family(family.self, new ParentProcess(parent.name, parent.pid, sentinel));
   }
 
   /** What a child of `subject` runs. */
@@ -641,10 +641,14 @@ export class ParentProcess {
   /** The parent's process id. */
   readonly pid: number;
 
+  /** Readable once the parent has ended, where that is not the process that made this one. */
+  readonly #sentinel: number | undefined;
+
   /** @internal */
-  constructor(name: string, pid: number) {
+  constructor(name: string, pid: number, sentinel?: number) {
     this.name = name;
     this.pid = pid;
+    this.#sentinel = sentinel;
   }
 
   /** Python: `ident`. The same as `pid`. */
@@ -654,6 +658,7 @@ export class ParentProcess {
 
   /** True while the parent lives. In a process that is no child of it any more, that is false. */
   isAlive(): boolean {
+    if (this.#sentinel !== undefined) return !native.waitFd(this.#sentinel, 0).readable;
     return process.ppid === this.pid;
   }
 

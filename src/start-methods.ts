@@ -5,12 +5,11 @@ import { inspect } from 'node:util';
 
 import { ProcessError, invalidArgument } from './errors.ts';
 import { startByFork, type Child } from './fork/fork.ts';
+import { startByForkserver } from './forkserver/forkserver.ts';
 import { startBySpawn } from './spawn/spawn.ts';
 
-/** Name of a start method. This release has `fork` and `spawn`; `forkserver` comes in a later one. */
+/** Name of a start method. */
 export type StartMethodName = 'fork' | 'forkserver' | 'spawn';
-
-const known: readonly StartMethodName[] = ['fork', 'forkserver', 'spawn'];
 
 /** A way to start a child. */
 export interface StartMethod {
@@ -23,10 +22,11 @@ export interface StartMethod {
   start(child: Child): number;
 }
 
-/** Those of this release, the default first. */
+/** All of them, the default first. */
 const methods: readonly StartMethod[] = [
   { name: 'fork', available: () => process.platform === 'linux', needs: 'Linux', start: startByFork },
   { name: 'spawn', available: () => true, needs: 'Linux or macOS', start: startBySpawn },
+  { name: 'forkserver', available: () => process.platform === 'linux', needs: 'Linux', start: startByForkserver },
 ];
 
 /** Key under which a context keeps its method. */
@@ -58,12 +58,9 @@ export function findMethod(name: unknown): StartMethod {
   const method = methods.find((each) => each.name === name);
   if (method?.available()) return method;
   const here = `available here: ${quoted(availableMethods())}`;
-  let why = `unknown start method ${inspect(name)}: the known ones are ${quoted(known)}; ${here}`;
+  let why = `unknown start method ${inspect(name)}: the known ones are ${quoted(methods.map((each) => each.name))}; ${here}`;
   if (method)
-    why = `the start method '${name}' of this release needs ${method.needs} and does not work on ${process.platform}; ${here}`;
-  else if ((known as readonly string[]).includes(name)) {
-    why = `the start method '${name}' comes in a later release: this one has ${quoted(methods.map((each) => each.name))}`;
-  }
+    why = `the start method '${name}' needs ${method.needs} and does not work on ${process.platform}; ${here}`;
   throw new ProcessError('ERR_MP_START_METHOD', why);
 }
 

@@ -1,5 +1,7 @@
-//! Starting programs as children, and what such a child gets of its parent.
+//! Children that are no copies of this process, and what such a child gets of its parent: programs that are started here, and
+//! copies of a helper.
 
+use std::cell::RefCell;
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -11,7 +13,9 @@ use node_multiprocessing_core::fork::discard;
 use node_multiprocessing_core::process::reaper;
 use node_multiprocessing_core::process::spawn::{self, Program};
 use node_multiprocessing_core::shared::arena::{self, Seats};
-use node_multiprocessing_core::sys::death;
+use node_multiprocessing_core::sys::clock::Deadline;
+use node_multiprocessing_core::sys::fd::{ready_now, wait_any_readable};
+use node_multiprocessing_core::sys::{death, signal};
 
 use super::error::to_js;
 
@@ -30,7 +34,7 @@ pub struct Spawned {
     pub seats: Vec<u32>,
 }
 
-/// Starts a program as a child that is reaped.
+/// Starts a program as a child that is reaped, and that shares this process's memory or does not.
 #[napi(catch_unwind)]
 pub fn spawn_program(
     env: Env,
@@ -39,6 +43,7 @@ pub fn spawn_program(
     environment: Vec<String>,
     channel: i32,
     daemon: bool,
+    shares: bool,
 ) -> Result<Spawned> {
     let strings = |list: Vec<String>| -> Result<Vec<CString>> {
         let string =
@@ -52,7 +57,11 @@ pub fn spawn_program(
     };
     let fail = |error: Error| to_js(env, &error);
     reaper::watch_fd().map_err(fail)?;
-    let seats = Seats::reserve().map_err(fail)?;
+    let seats = if shares {
+        Seats::reserve().map_err(fail)?
+    } else {
+        Seats::default()
+    };
     // SAFETY: the number is only lent to calls that answer an error when it is not open.
     let lent = unsafe { BorrowedFd::borrow_raw(channel) };
     let started = spawn::spawn(&program, lent).and_then(|pid| {
@@ -73,6 +82,83 @@ pub fn spawn_program(
         arenas,
         seats: ids,
     })
+}
+
+thread_local! {
+    static RESERVED: RefCell<Option<Seats>> = const { RefCell::new(None) };
+}
+
+/// What a child of this process's needs to share its memory.
+#[napi(object)]
+pub struct Reserved {
+    /// The files of this process's arenas: this process's descriptors.
+    pub arenas: Vec<i32>,
+    /// The child's seats in these.
+    pub seats: Vec<u32>,
+}
+
+/// Takes seats for a child that a helper is asked for.
+#[napi(catch_unwind)]
+pub fn reserve_seats(env: Env) -> Result<Reserved> {
+    give_up_seats();
+    let seats = Seats::reserve().map_err(|error| to_js(env, &error))?;
+    let list = seats.list();
+    let arenas = list.iter().map(|(arena, _)| arena.file().as_raw_fd()).collect();
+    let ids = list.iter().map(|&(_, id)| id).collect();
+    RESERVED.set(Some(seats));
+    Ok(Reserved { arenas, seats: ids })
+}
+
+/// There will be no such child.
+#[napi]
+pub fn give_up_seats() {
+    if let Some(seats) = RESERVED.take() {
+        seats.give_up();
+    }
+}
+
+/// The child that seats were reserved for is `pid`: it is looked after by its `sentinel`, and its helper tells how it has ended over
+/// `relay`. Both are this process's own from now on.
+#[napi(catch_unwind)]
+pub fn adopt_relayed(env: Env, pid: i32, sentinel: i32, relay: i32, daemon: bool) -> Result<()> {
+    // SAFETY: received just now, and given away by the caller.
+    let [sentinel, relay] = [sentinel, relay].map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+    reaper::adopt_relayed(pid, sentinel, relay, daemon).map_err(|error| to_js(env, &error))?;
+    if let Some(seats) = RESERVED.take() {
+        seats.settle(pid);
+    }
+    Ok(())
+}
+
+/// Helper: waits until its owner says something (true) or a child has ended.
+#[napi(catch_unwind)]
+pub fn await_request(env: Env, control: i32) -> Result<bool> {
+    let fail = |error: Error| to_js(env, &error);
+    let children = reaper::watch_fd().map_err(fail)?;
+    loop {
+        match ready_now(&[control, children], false).map_err(fail)?[..] {
+            [] => {}
+            [0, ..] => return Ok(true),
+            _ => return Ok(false),
+        }
+        // SAFETY: both were found to be open just now.
+        let lent = [control, children].map(|fd| unsafe { BorrowedFd::borrow_raw(fd) });
+        wait_any_readable(&lent, Deadline::after_ms(f64::INFINITY)).map_err(fail)?;
+    }
+}
+
+/// Helper: SIGINT does nothing to this process, or (child) what it does by default.
+#[napi]
+pub fn ignore_interrupt(ignore: bool) {
+    signal::ignore_interrupt(ignore);
+}
+
+/// Child of a helper that is a daemon: ends when the process behind `sentinel` does, which is its own from now on.
+#[napi(catch_unwind)]
+pub fn end_with(env: Env, sentinel: i32) -> Result<()> {
+    // SAFETY: opened just now, and given away by the caller.
+    let sentinel = unsafe { OwnedFd::from_raw_fd(sentinel) };
+    death::end_with(sentinel).map_err(|error| to_js(env, &error))
 }
 
 /// Child: gets the arenas of its parent, whose files are its own from now on.

@@ -98,6 +98,11 @@ function write(text: string): void {
   }
 }
 
+/** Child of a helper: what it is called is known only now. */
+export function relabel(label: string): void {
+  state.label = label;
+}
+
 /** Child that was not forked: its errors are told as those of forked ones are. */
 export function tellErrors(name: string): void {
   state = { label: name, awaitsTarget: true, endAnnounced: false };

@@ -153,6 +153,9 @@ function notImportable(fn: Callable, why: string): ProcessError {
 /** Modules that were imported for functions, by URL. */
 const modules = new Map<string, unknown>();
 
+/** Whether a module was imported that way. */
+export const isLoaded = (url: string): boolean => modules.has(url);
+
 /** Imports a module, so that `resolve` finds what is in it. */
 export async function load(url: string): Promise<void> {
   if (!modules.has(url)) modules.set(url, await import(url));

@@ -5,23 +5,11 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 
-import { toMessage, type Connection, type Outgoing, Pipe } from '../connection.ts';
-import { InterruptedError, ProcessError, invalidArgument } from '../errors.ts';
+import { Pipe, type Connection } from '../connection.ts';
+import { invalidArgument } from '../errors.ts';
 import type { Child } from '../fork/fork.ts';
 import { native } from '../native.ts';
-import { whileStartingChild } from '../shared/passing.ts';
-import { gatherModules } from './functions.ts';
-
-/** What a child needs before it can read the rest. */
-export interface Preparation {
-  /** Its seats in the parent's arenas, whose files come with this. */
-  readonly seats: readonly number[];
-  readonly name: string;
-  readonly daemon: boolean;
-  readonly parent: { readonly name: string; readonly pid: number };
-  readonly argv: readonly string[];
-  readonly modules: readonly string[];
-}
+import { handOver, pack } from './preparation.ts';
 
 /** The program that children run before their target. */
 const entry = fileURLToPath(new URL('./main.js', import.meta.url));
@@ -72,52 +60,30 @@ function environment(): string[] {
   });
 }
 
+/** A program of this package's that was started. */
+export interface Started {
+  readonly pid: number;
+  readonly arenas: number[];
+  readonly seats: number[];
+}
+
+/** Starts a program of this package's, which finds `channel` under a number that it knows. */
+export function startProgram(entry: string, channel: Connection, daemon: boolean, shares: boolean): Started {
+  const command = [executable, ...childOptions(), entry];
+  return native.spawnProgram(executable, command, environment(), channel.fileno(), daemon, shares);
+}
+
 /** Starts a child; returns its pid. */
 export function startBySpawn(child: Child): number {
-  // Whatever cannot be carried is refused before there is a process.
-  const { result: work, modules } = gatherModules(() => whileStartingChild(() => ownMessage(child.describe())));
+  const work = pack(child);
   const [here, there] = Pipe();
   try {
-    const command = [executable, ...childOptions(), entry];
-    const { pid, arenas, seats } = native.spawnProgram(
-      executable,
-      command,
-      environment(),
-      there.fileno(),
-      child.daemon,
-    );
+    const started = startProgram(entry, there, child.daemon, true);
     there.close();
-    const { name, daemon, parent } = child;
-    const preparation: Preparation = { seats, name, daemon, parent, argv: process.argv, modules };
-    const head = Buffer.from(JSON.stringify(preparation));
-    handOver(here, pid, [{ head, parts: [], descriptors: arenas }, work]);
-    return pid;
+    handOver(here, started.pid, child, work, started);
+    return started.pid;
   } finally {
     here.close();
     there.close();
-  }
-}
-
-/** A message that stays as it is while others are made. */
-function ownMessage(value: unknown): Outgoing {
-  const message = toMessage(value);
-  return message.isBorrowed === true ? { ...message, head: Uint8Array.from(message.head), isBorrowed: false } : message;
-}
-
-function handOver(channel: Connection, pid: number, messages: readonly Outgoing[]): void {
-  try {
-    for (const message of messages) channel.sendMessage(message);
-  } catch (error) {
-    // It has ended already: its exit code says so.
-    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return;
-    native.signalChild(pid, 9);
-    if (error instanceof InterruptedError) throw error;
-    throw new ProcessError(
-      'ERR_MP_START_FAILED',
-      `the child could not be given its work: ${(error as Error).message}`,
-      {
-        cause: error,
-      },
-    );
   }
 }

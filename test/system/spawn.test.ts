@@ -1,4 +1,4 @@
-// Children that are not forked.
+// Children that are no copies of their parent.
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 
@@ -12,7 +12,7 @@ const tsx = createRequire(import.meta.url).resolve('tsx');
 const minor = Number(nodeVersion.split('.')[1]);
 const stripsTypes = nodeMajor > 22 || (nodeMajor === 22 && minor >= 18);
 
-describe.each(['spawn'])('start method %s', { timeout: TEST_TIMEOUT_MS }, (method) => {
+describe.each(['spawn', 'forkserver'])('start method %s', { timeout: TEST_TIMEOUT_MS }, (method) => {
   const env = { MP_METHOD: method };
 
   it.each([
@@ -80,5 +80,14 @@ describe.each(['spawn'])('start method %s', { timeout: TEST_TIMEOUT_MS }, (metho
       cwd: tmpdir(),
     });
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '0 done\n', stderr: '' });
+  });
+});
+
+describe('forkserver', { timeout: TEST_TIMEOUT_MS }, () => {
+  it.each([
+    ['the helper is killed at random: each child does its work, a new helper comes', 'helper killed'],
+    ['spares, preloaded modules, changes of environment', 'spares and preloading'],
+  ])('%s', async (_, name) => {
+    await runPassing(program, [name], { env: { MP_METHOD: 'forkserver' } });
   });
 });

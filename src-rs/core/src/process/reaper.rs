@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::shared::arena;
 use crate::sys::clock::Deadline;
 use crate::sys::exit_watch::{self, Watcher};
+use crate::sys::fd::{Readiness, wait_readable};
 use crate::sys::signal::{self, kill};
 use crate::sys::wait;
 
@@ -24,6 +25,8 @@ struct Child {
     sentinel: OwnedFd,
     daemon: bool,
     status: Option<Status>,
+    /// Of a child of a helper's, which alone can wait for it: where that tells how the child has ended.
+    relay: Option<OwnedFd>,
 }
 
 /// How a child ended.
@@ -72,7 +75,16 @@ pub fn watch_fd() -> Result<RawFd> {
 /// Begins to look after `pid`, a child just forked.
 pub fn adopt(pid: i32, daemon: bool) -> Result<()> {
     watch_fd()?;
-    let sentinel = exit_watch::open(pid)?;
+    enter(pid, exit_watch::open(pid)?, None, daemon)
+}
+
+/// Begins to look after `pid`, a child of a helper that has passed on its `sentinel` and tells of its end over `relay`.
+pub fn adopt_relayed(pid: i32, sentinel: OwnedFd, relay: OwnedFd, daemon: bool) -> Result<()> {
+    watch_fd()?;
+    enter(pid, sentinel, Some(relay), daemon)
+}
+
+fn enter(pid: i32, sentinel: OwnedFd, relay: Option<OwnedFd>, daemon: bool) -> Result<()> {
     with(|table| {
         if let Some(watcher) = &table.watcher {
             watcher.add(sentinel.as_fd(), pid)?;
@@ -83,10 +95,34 @@ pub fn adopt(pid: i32, daemon: bool) -> Result<()> {
                 sentinel,
                 daemon,
                 status: None,
+                relay,
             },
         );
         Ok(())
     })
+}
+
+/// How long a helper may take to tell how a child of its has ended, in milliseconds.
+const RELAY_MS: f64 = 2000.0;
+
+/// What a helper tells of a child, once that has ended; a helper that is no more tells nothing.
+fn relayed(sentinel: BorrowedFd<'_>, relay: BorrowedFd<'_>) -> Result<Option<Status>> {
+    if wait_readable(sentinel, Deadline::after_ms(0.0))? != Readiness::Ready {
+        return Ok(None);
+    }
+    let deadline = Deadline::after_ms(RELAY_MS);
+    loop {
+        match wait_readable(relay, deadline)? {
+            Readiness::Interrupted => {}
+            Readiness::TimedOut => return Ok(Some(Status::Lost)),
+            Readiness::Ready => break,
+        }
+    }
+    let mut word = [0; 4];
+    Ok(Some(match nix::unistd::read(relay, &mut word) {
+        Ok(4) => Status::Known(i32::from_ne_bytes(word)),
+        _ => Status::Lost,
+    }))
 }
 
 impl Table {
@@ -96,13 +132,19 @@ impl Table {
         if child.status.is_some() {
             return Ok(child.status);
         }
-        let status = match wait::try_wait(pid) {
-            Ok(None) => return Ok(None),
-            Ok(Some(status)) => Status::Known(status),
-            Err(Error::System {
-                errno: Errno::ECHILD, ..
-            }) => Status::Lost,
-            Err(error) => return Err(error),
+        let status = match &child.relay {
+            Some(relay) => match relayed(child.sentinel.as_fd(), relay.as_fd())? {
+                Some(status) => status,
+                None => return Ok(None),
+            },
+            None => match wait::try_wait(pid) {
+                Ok(None) => return Ok(None),
+                Ok(Some(status)) => Status::Known(status),
+                Err(Error::System {
+                    errno: Errno::ECHILD, ..
+                }) => Status::Lost,
+                Err(error) => return Err(error),
+            },
         };
         child.status = Some(status);
         let word = match status {
@@ -212,12 +254,22 @@ pub fn join(pid: i32, deadline: Deadline, interrupts: Interrupts<'_>) -> Result<
     })
 }
 
-/// Sends `signal` to `pid` unless it has ended. The number cannot have been reused: only we reap it.
+/// Sends `signal` to `pid` unless it has ended. The number cannot have been reused: only we reap it, or it is not by that
+/// number that it is reached.
 pub fn send(pid: i32, signal: i32) -> Result<()> {
     if has_ended(pid)? {
         return Ok(());
     }
-    kill(pid, signal)
+    let is_ours = with(|table| table.children.get(&pid).is_none_or(|child| child.relay.is_none()));
+    if is_ours {
+        return kill(pid, signal);
+    }
+    match exit_watch::signal(sentinel(pid)?.as_fd(), signal) {
+        Err(Error::System {
+            errno: Errno::ESRCH, ..
+        }) => Ok(()),
+        sent => sent,
+    }
 }
 
 /// A descriptor of the caller's own that is readable once `pid` has ended.

@@ -1,4 +1,33 @@
-//! A process that ends when its parent does.
+//! A process that ends when its parent does, or another one.
+
+use std::os::fd::OwnedFd;
+
+use crate::error::{Error, Result};
+use crate::sys::clock::Deadline;
+use crate::sys::fd::{Readiness, wait_readable};
+use crate::sys::signal::Blocked;
+
+/// Enough for a thread that only sleeps and sends a signal.
+const STACK: usize = 128 << 10;
+
+/// Has a thread end this process, whatever that does, once the process behind `sentinel` has ended.
+pub fn end_with(sentinel: OwnedFd) -> Result<()> {
+    use std::os::fd::AsFd;
+    // Signals are the main thread's.
+    let _blocked = Blocked::all()?;
+    std::thread::Builder::new()
+        .name("mp-owner".into())
+        .stack_size(STACK)
+        .spawn(move || {
+            while let Ok(Readiness::Interrupted | Readiness::TimedOut) =
+                wait_readable(sentinel.as_fd(), Deadline::after_ms(f64::INFINITY))
+            {}
+            // SAFETY: kill takes two numbers and touches no memory of ours.
+            unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+        })
+        .map(drop)
+        .map_err(|_| Error::last("pthread_create"))
+}
 
 /// Linux: has the kernel send SIGKILL to this process when the thread that forked it ends, or (`false`) no longer.
 /// Ends at once if the parent is gone already.

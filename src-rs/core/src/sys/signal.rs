@@ -72,6 +72,13 @@ fn handler_of(signal: i32) -> Option<libc::sigaction> {
     (known && current.sa_sigaction > libc::SIG_IGN).then_some(current)
 }
 
+/// Has SIGINT, which a terminal sends to all its processes, do nothing to this one, or what it does by default.
+pub fn ignore_interrupt(ignore: bool) {
+    let action = if ignore { libc::SIG_IGN } else { libc::SIG_DFL };
+    // SAFETY: both actions are always valid.
+    unsafe { libc::signal(libc::SIGINT, action) };
+}
+
 fn set_default(signal: i32) {
     // SAFETY: the default action is always valid; without this no function of ours or node's is called any more.
     unsafe { libc::signal(signal, libc::SIG_DFL) };

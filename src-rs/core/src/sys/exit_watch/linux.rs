@@ -17,6 +17,25 @@ pub fn open(pid: i32) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
+/// Sends `signal` to the process behind `fd`.
+pub fn signal(fd: BorrowedFd<'_>, signal: i32) -> Result<()> {
+    use std::os::fd::AsRawFd;
+    // SAFETY: the call takes numbers and a null pointer, which stands for what kill(2) would tell.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            fd.as_raw_fd(),
+            signal,
+            std::ptr::null::<libc::siginfo_t>(),
+            0,
+        )
+    };
+    if result < 0 {
+        return Err(Error::last("pidfd_send_signal"));
+    }
+    Ok(())
+}
+
 /// One descriptor that is readable while any watched process has ended and is still watched.
 #[derive(Debug)]
 pub struct Watcher(Epoll);

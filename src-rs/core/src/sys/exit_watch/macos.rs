@@ -4,6 +4,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use crate::error::{Error, Result};
 
+/// This system cannot; it has no helpers, whose children alone need it.
+pub fn signal(_: BorrowedFd<'_>, _: i32) -> Result<()> {
+    Err(Error::Unsupported("signals by descriptor"))
+}
+
 fn kqueue() -> Result<OwnedFd> {
     // SAFETY: kqueue takes nothing and returns a new descriptor, which is not inherited by fork.
     let fd = unsafe { libc::kqueue() };

@@ -2,8 +2,8 @@
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub use linux::{Watcher, open};
+pub use linux::{Watcher, open, signal};
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(target_os = "macos")]
-pub use macos::{Watcher, open};
+pub use macos::{Watcher, open, signal};

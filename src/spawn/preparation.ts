@@ -1,0 +1,69 @@
+/**
+ * What a child that is no copy of its parent is told, and how.
+ */
+import { toMessage, type Connection, type Outgoing } from '../connection.ts';
+import { InterruptedError, ProcessError } from '../errors.ts';
+import type { Child } from '../fork/fork.ts';
+import { native } from '../native.ts';
+import { whileStartingChild } from '../shared/passing.ts';
+import { gatherModules } from './functions.ts';
+
+/** What a child needs before it can read the rest. */
+export interface Preparation {
+  /** Its seats in the parent's arenas, whose files come with this. */
+  readonly seats: readonly number[];
+  readonly name: string;
+  readonly daemon: boolean;
+  readonly parent: { readonly name: string; readonly pid: number };
+  readonly argv: readonly string[];
+  readonly modules: readonly string[];
+  /** The directory to go to. */
+  readonly cwd?: string | undefined;
+  /** Variables to set, or (null) to remove. */
+  readonly environment?: Readonly<Record<string, string | null>> | undefined;
+}
+
+/** What a child is to do, as a message, and the modules that it needs for that. */
+export interface Work {
+  readonly message: Outgoing;
+  readonly modules: string[];
+}
+
+/** The work of a child. @throws whatever cannot be carried, before there is a process. */
+export function pack(child: Child): Work {
+  const { result: message, modules } = gatherModules(() => whileStartingChild(() => toMessage(child.describe())));
+  // It is to stay as it is while others are made.
+  const head = message.isBorrowed === true ? Uint8Array.from(message.head) : message.head;
+  return { message: { ...message, head, isBorrowed: false }, modules };
+}
+
+/** Tells a child all that it needs. */
+export function handOver(
+  channel: Connection,
+  pid: number,
+  child: Child,
+  work: Work,
+  { arenas, seats }: { readonly arenas: readonly number[]; readonly seats: readonly number[] },
+  elsewhere: Pick<Preparation, 'cwd' | 'environment'> = {},
+): void {
+  const { name, daemon, parent } = child;
+  const { modules } = work;
+  const preparation: Preparation = { seats, name, daemon, parent, argv: process.argv, modules, ...elsewhere };
+  const head = Buffer.from(JSON.stringify(preparation));
+  try {
+    channel.sendMessage({ head, parts: [], descriptors: arenas });
+    channel.sendMessage(work.message);
+  } catch (error) {
+    // It has ended already: its exit code says so.
+    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return;
+    native.signalChild(pid, 9);
+    if (error instanceof InterruptedError) throw error;
+    throw new ProcessError(
+      'ERR_MP_START_FAILED',
+      `the child could not be given its work: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
