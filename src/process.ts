@@ -11,7 +11,7 @@ import { AuthenticationString } from './authkey.ts';
 import type { Context } from './context.ts';
 import { channels } from './diagnostics.ts';
 import { InterruptedError, ProcessError, invalidArgument } from './errors.ts';
-import { DEFAULT_QUIET_TIMEOUT_MS, checkMainThread } from './fork/fork.ts';
+import { DEFAULT_QUIET_TIMEOUT_MS, checkMainThread, type Child } from './fork/fork.ts';
 import { native } from './native.ts';
 import { checkFunction, checkTimeout, checkWaitOptions, type WaitOptions } from './options.ts';
 import { handedTo, receiversIn } from './shared/handed-to.ts';
@@ -182,11 +182,8 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
     reapEnded();
     const receivers = receiversIn([this.#work?.args, Object.values(this)]);
     const pid = method.start({
-      name: this.#name,
-      daemon: this.#daemon,
+      ...Process.description(this as unknown as Process),
       quietTimeoutMs: this.#quietTimeoutMs,
-      parent: { name: this.#parentName, pid: this.#parentPid },
-      describe: () => this.#describe(),
       handedOver: this.#work?.args,
       program: Process.#program(this as unknown as Process),
       rehearse: Process.#rehearse,
@@ -222,6 +219,16 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
       identity: this.#identity,
       parent: { name: this.#parentName, pid: this.#parentPid },
       own: Object.fromEntries(own),
+    };
+  }
+
+  /** @internal What the child of a process that is not started needs. */
+  static description(subject: Process): Omit<Child, 'program' | 'rehearse' | 'handedOver' | 'quietTimeoutMs'> {
+    return {
+      name: subject.#name,
+      daemon: subject.#daemon,
+      parent: { name: subject.#parentName, pid: subject.#parentPid },
+      describe: () => subject.#describe(),
     };
   }
 

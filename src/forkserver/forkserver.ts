@@ -4,18 +4,27 @@
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 
-import { Pipe, type Connection } from '../connection.ts';
+import { Connection, Pipe } from '../connection.ts';
 import { closeAll } from '../connection/handles.ts';
 import { ForkError, ProcessError, invalidArgument, type ErrorCode } from '../errors.ts';
 import type { Child } from '../fork/fork.ts';
 import { native } from '../native.ts';
 import { checkInteger } from '../options.ts';
-import { handOver, pack, type Work } from '../spawn/preparation.ts';
+import { handOver, pack } from '../spawn/preparation.ts';
 import { startProgram } from '../spawn/spawn.ts';
-import type { Hello, Reply, Request } from './protocol.ts';
+import type { Hello, Offer, Request } from './protocol.ts';
 
 /** The program that the helper runs. */
 const entry = fileURLToPath(new URL('./server.js', import.meta.url));
+
+/** A child that waits for work. */
+interface Spare {
+  readonly pid: number;
+  readonly channel: Connection;
+  /** Readable once it has ended; the helper tells over `relay` how. */
+  readonly sentinel: number;
+  readonly relay: number;
+}
 
 /** A helper that was started. */
 interface Helper {
@@ -25,6 +34,12 @@ interface Helper {
   /** Where and in what environment it was started. */
   readonly cwd: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Modules that its children have. */
+  readonly modules: Set<string>;
+  generation: number;
+  /** Spares of this generation that were asked for and have not been offered yet. */
+  outstanding: number;
+  readonly spares: Spare[];
 }
 
 let helper: Helper | undefined;
@@ -75,13 +90,22 @@ export function startForkserver(options: ForkserverOptions = {}): void {
       `the forkserver needs Linux and does not work on ${process.platform}`,
     );
   }
-  if (wanted !== spares) dropHelper();
   spares = wanted;
-  running();
+  whileHelperLives((running) => {
+    topUp(running);
+    while (running.outstanding > 0) receive(running);
+  });
+}
+
+function discard({ channel, sentinel, relay }: Spare): void {
+  channel.close();
+  closeAll([sentinel, relay]);
 }
 
 function dropHelper(): void {
-  helper?.control.close();
+  if (helper === undefined) return;
+  for (const spare of helper.spares) discard(spare);
+  helper.control.close();
   helper = undefined;
 }
 
@@ -93,7 +117,7 @@ function running(): Helper {
   try {
     startProgram(entry, its, true, false);
     const owner = { name: 'MainProcess', pid: process.pid };
-    const hello: Hello = { owner, argv: process.argv, preload: modules, spares };
+    const hello: Hello = { owner, argv: process.argv, preload: modules };
     control.sendBytes(Buffer.from(JSON.stringify(hello)));
   } catch (error) {
     control.close();
@@ -101,7 +125,70 @@ function running(): Helper {
   } finally {
     its.close();
   }
-  return (helper = { control, owner: process.pid, cwd: process.cwd(), environment: { ...process.env } });
+  return (helper = {
+    control,
+    owner: process.pid,
+    cwd: process.cwd(),
+    environment: { ...process.env },
+    modules: new Set(modules),
+    generation: 0,
+    outstanding: 0,
+    spares: [],
+  });
+}
+
+/** Asks for spares. */
+function request(helper: Helper, count: number, needed: readonly string[] = []): void {
+  const request: Request = { generation: helper.generation, modules: needed, count };
+  helper.outstanding += count;
+  helper.control.sendBytes(Buffer.from(JSON.stringify(request)));
+}
+
+/** Has as many spares as there should be made. */
+function topUp(helper: Helper): void {
+  const lacking = spares - helper.spares.length - helper.outstanding;
+  if (lacking > 0) request(helper, lacking);
+}
+
+/** Takes what the helper says next, waiting for it. @throws ForkError if it could not fork. */
+function receive(helper: Helper): void {
+  const { bytes, descriptors } = helper.control.recvMessage();
+  const offer = JSON.parse(bytes.toString()) as Offer;
+  const isCurrent = offer.generation === helper.generation;
+  if (isCurrent) helper.outstanding -= 1;
+  if ('code' in offer) {
+    if (isCurrent) throw new ForkError(offer.code as ErrorCode, `the forkserver: ${offer.message}`);
+    return;
+  }
+  const [channel, sentinel, relay] = descriptors as [number, number, number];
+  const spare: Spare = { pid: offer.pid, channel: new Connection(channel), sentinel, relay };
+  if (isCurrent) helper.spares.push(spare);
+  else discard(spare);
+}
+
+/** A spare that has the modules; it is the caller's from now on. */
+function take(helper: Helper, needed: readonly string[]): Spare {
+  const missing = needed.filter((url) => !helper.modules.has(url));
+  if (missing.length > 0) {
+    for (const spare of helper.spares.splice(0)) discard(spare);
+    helper.generation += 1;
+    helper.outstanding = 0;
+    for (const url of missing) helper.modules.add(url);
+    request(helper, Math.max(spares, 1), missing);
+  }
+  while (helper.control.poll()) receive(helper);
+  for (;;) {
+    const spare = helper.spares.shift();
+    if (spare === undefined) {
+      if (helper.outstanding === 0) request(helper, 1);
+      receive(helper);
+    } else if (native.waitFd(spare.sentinel, 0).readable) {
+      // Somebody has killed it.
+      discard(spare);
+    } else {
+      return spare;
+    }
+  }
 }
 
 /** What has changed since the helper was started. */
@@ -117,47 +204,41 @@ function changes({ cwd, environment }: Helper): { cwd?: string; environment?: Re
   };
 }
 
-/** How often a child is asked for anew whose helper has died under the request. */
+/** How often it is tried anew with another helper if one dies. */
 const ATTEMPTS = 10;
 
-/** Starts a child; returns its pid. */
-export function startByForkserver(child: Child): number {
-  const work = pack(child);
+/** Does `action` with a helper, anew with another one if that dies meanwhile. */
+function whileHelperLives<T>(action: (helper: Helper) => T): T {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return ask(running(), child, work);
+      return action(running());
     } catch (error) {
-      // What was not answered has left nothing behind but perhaps a child that learns that nobody wants it, and ends.
-      dropHelper();
       const { code } = error as NodeJS.ErrnoException;
-      if (attempt === ATTEMPTS || (code !== 'ERR_MP_EOF' && code !== 'EPIPE' && code !== 'ECONNRESET')) throw error;
+      const hasDied = code === 'ERR_MP_EOF' || code === 'EPIPE' || code === 'ECONNRESET';
+      if (hasDied) dropHelper();
+      if (!hasDied || attempt === ATTEMPTS) throw error;
     }
   }
 }
 
-function ask(helper: Helper, child: Child, work: Work): number {
-  const { control } = helper;
-  const [here, there] = Pipe();
-  const [told, tells] = Pipe(false);
-  const reserved = native.reserveSeats();
-  try {
-    const request: Request = { modules: work.modules };
-    const head = Buffer.from(JSON.stringify(request));
-    control.sendMessage({ head, parts: [], descriptors: [there.fileno(), tells.fileno()] });
-    there.close();
-    tells.close();
-    const { bytes, descriptors } = control.recvMessage();
-    const reply = JSON.parse(bytes.toString()) as Reply;
-    if ('code' in reply) {
-      closeAll(descriptors);
-      throw new ForkError(reply.code as ErrorCode, `the forkserver: ${reply.message}`);
+/** Starts a child; returns its pid. */
+export function startByForkserver(child: Child): number {
+  const work = pack(child);
+  return whileHelperLives((running) => {
+    const { pid, channel, sentinel, relay } = take(running, work.modules);
+    try {
+      const reserved = native.reserveSeats();
+      native.adoptRelayed(pid, sentinel, relay, child.daemon);
+      handOver(channel, pid, child, work, reserved, changes(running));
+    } finally {
+      native.giveUpSeats();
+      channel.close();
     }
-    const { pid } = reply;
-    native.adoptRelayed(pid, descriptors[0] as number, native.duplicateDescriptor(told.fileno()), child.daemon);
-    handOver(here, pid, child, work, reserved, changes(helper));
+    try {
+      topUp(running);
+    } catch {
+      // It has died since: the next start finds that out.
+    }
     return pid;
-  } finally {
-    native.giveUpSeats();
-    for (const each of [here, there, told, tells]) each.close();
-  }
+  });
 }

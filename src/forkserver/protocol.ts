@@ -2,20 +2,27 @@
  * What a helper and its owner tell each other. Descriptors go beside.
  */
 
-/** The first message. */
+/** The first message to a helper. */
 export interface Hello {
   readonly owner: { readonly name: string; readonly pid: number };
   readonly argv: readonly string[];
   /** URLs of modules to import at once. */
   readonly preload: readonly string[];
-  readonly spares: number;
 }
 
-/** For a child. With it come the channel over which it will be told what to do, and the one over which its end is to be told. */
+/** For children that wait for work: spares. */
 export interface Request {
-  /** URLs of modules that it needs. */
+  /** Those that were asked for before more modules were needed are told by it. */
+  readonly generation: number;
+  /** URLs of modules that they need. */
   readonly modules: readonly string[];
+  readonly count: number;
 }
 
-/** The answer to a request. With a pid comes a descriptor that is readable once that process has ended. */
-export type Reply = { readonly pid: number } | { readonly code: string; readonly message: string };
+/**
+ * A spare. With it come the channel over which it will be told what to do, a descriptor that is readable once it has ended, and the
+ * one over which the helper tells how. Or why there is none.
+ */
+export type Offer = { readonly generation: number } & (
+  { readonly pid: number } | { readonly code: string; readonly message: string }
+);

@@ -7,54 +7,53 @@ import { closeSync } from 'node:fs';
 import { Connection, Pipe } from '../connection.ts';
 import { EOFError } from '../connection/errors.ts';
 import { closeAll } from '../connection/handles.ts';
+import { waitReady } from '../connection/ready.ts';
 import { relabel } from '../fork/child.ts';
 import { DEFAULT_QUIET_TIMEOUT_MS, startByFork } from '../fork/fork.ts';
 import { native } from '../native.ts';
 import { Process } from '../process.ts';
 import { whileImporting } from '../spawn/importing.ts';
 import { isLoaded, load } from '../spawn/locate.ts';
-import { received, takeOver } from '../spawn/take-over.ts';
-import type { Hello, Reply, Request } from './protocol.ts';
+import { takeOver } from '../spawn/take-over.ts';
+import type { Hello, Offer, Request } from './protocol.ts';
+import { rehearse } from './rehearsal.ts';
 
 const control = new Connection(native.SPAWN_CHANNEL);
 let owner: Hello['owner'];
 
-/** A child that waits for something to do. */
-interface Spare {
-  readonly pid: number;
-  readonly channel: Connection;
-}
-
-let spares: Spare[] = [];
-/** Descriptors of the request under way. */
-let inHand: readonly number[] = [];
-/** By pid of each child at work: where its end is to be told. */
+/** By pid of each child: where its end is to be told. */
 const relays = new Map<number, number>();
 
 /** Child: nothing of the helper's, and nothing of earlier children, is its business. */
 function leaveHelper(): void {
   control.close();
-  for (const { channel } of spares) channel.close();
-  closeAll([...relays.values(), ...inHand]);
+  closeAll([...relays.values()]);
   native.ignoreInterrupt(false);
 }
 
 /** Child: waits for its work and does it. */
 function work(channel: Connection): Promise<unknown> {
-  const [fd] = received(channel).descriptors;
-  channel.close();
-  return takeOver(new Connection(fd as number), {
+  const sentinel = native.openExitWatch(owner.pid);
+  // Some forked child of the owner's may have a copy of the channel, too: then only the sentinel tells of the owner's end.
+  const { ready } = waitReady([channel.fileno(), sentinel], 'read', Infinity, 'a child of the forkserver');
+  if (!ready.includes(0)) native.exitNow(1);
+  return takeOver(channel, {
     method: 'forkserver',
-    begin({ name, daemon, parent }) {
+    begin({ name, daemon }) {
       relabel(name);
-      if (daemon) native.endWith(native.openExitWatch(parent.pid));
+      if (daemon) native.endWith(native.duplicateDescriptor(sentinel));
     },
-    parentSentinel: ({ parent }) => native.openExitWatch(parent.pid),
+    parentSentinel: sentinel,
   });
 }
 
-function forkSpare(): Spare {
+/** Forks a child that waits for work, and offers it. */
+function offerSpare(generation: number): void {
   const [channel, its] = Pipe();
+  const [told, tells] = Pipe(false);
+  let offer: Offer;
+  const passed = [channel.fileno(), told.fileno()];
+  let sentinel: number | undefined;
   try {
     const pid = startByFork({
       name: 'a child of the forkserver',
@@ -65,28 +64,27 @@ function forkSpare(): Spare {
       handedOver: [],
       program: {
         begin() {
-          channel.close();
+          for (const each of [channel, told, tells]) each.close();
           leaveHelper();
         },
         run: () => work(its),
       },
       rehearse: (run) => run({ begin() {}, run() {} }),
     });
-    return { pid, channel };
+    relays.set(pid, native.duplicateDescriptor(tells.fileno()));
+    sentinel = native.openExitWatch(pid);
+    passed.splice(1, 0, sentinel);
+    offer = { generation, pid };
   } catch (error) {
-    channel.close();
-    throw error;
-  } finally {
-    its.close();
+    const { code = 'ERR_MP_START_FAILED', message } = error as NodeJS.ErrnoException;
+    passed.length = 0;
+    offer = { generation, code, message };
   }
-}
-
-/** Has `count` spares wait. What keeps it from that is told when one is asked for. */
-function refill(count: number): void {
   try {
-    while (spares.length < count) spares.push(forkSpare());
-  } catch {
-    // As said above.
+    control.sendMessage({ head: Buffer.from(JSON.stringify(offer)), parts: [], descriptors: passed });
+  } finally {
+    if (sentinel !== undefined) closeSync(sentinel);
+    for (const each of [channel, its, told, tells]) each.close();
   }
 }
 
@@ -97,61 +95,21 @@ async function preload(modules: readonly string[]): Promise<void> {
   await whileImporting(async () => {
     for (const url of missing) await load(url).catch(() => {});
   });
-  // They lack these modules.
-  for (const { channel } of spares) channel.close();
-  spares = [];
 }
 
-/** Gives a spare its work. @returns its pid. */
-function employ(channel: number): number {
-  for (;;) {
-    const spare = spares.shift() ?? forkSpare();
-    try {
-      spare.channel.sendMessage({ head: Buffer.of(1), parts: [], descriptors: [channel] });
-      return spare.pid;
-    } catch (error) {
-      // It has been killed.
-      if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
-    } finally {
-      spare.channel.close();
-    }
+async function answer({ bytes }: ReturnType<Connection['recvMessage']>): Promise<void> {
+  const { generation, modules, count } = JSON.parse(bytes.toString()) as Request;
+  await preload(modules);
+  for (let i = 0; i < count; i += 1) {
+    await rehearse('forkserver', owner).catch(() => {});
+    offerSpare(generation);
   }
-}
-
-async function answer({ bytes, descriptors }: ReturnType<Connection['recvMessage']>): Promise<void> {
-  const [channel, relay] = descriptors as [number, number];
-  inHand = descriptors;
-  let reply: Reply;
-  const passed: number[] = [];
-  try {
-    const { modules } = JSON.parse(bytes.toString()) as Request;
-    await preload(modules);
-    const pid = employ(channel);
-    relays.set(pid, relay);
-    // It is not reaped before this.
-    passed.push(native.openExitWatch(pid));
-    reply = { pid };
-  } catch (error) {
-    const { code = 'ERR_MP_START_FAILED', message } = error as NodeJS.ErrnoException;
-    reply = { code, message };
-    closeSync(relay);
-  } finally {
-    closeSync(channel);
-    inHand = [];
-  }
-  control.sendMessage({ head: Buffer.from(JSON.stringify(reply)), parts: [], descriptors: passed });
-  closeAll(passed);
 }
 
 /** Tells how children have ended. */
 function reap(): void {
   for (const { pid, status } of native.reapEnded()) {
     const relay = relays.get(pid);
-    spares = spares.filter((spare) => {
-      if (spare.pid !== pid) return true;
-      spare.channel.close();
-      return false;
-    });
     if (relay === undefined) continue;
     relays.delete(pid);
     const word = Buffer.from(Int32Array.of(status ?? 255 << 8).buffer);
@@ -173,7 +131,6 @@ async function serve(): Promise<void> {
   Process.becomeChild('forkserver', owner);
   await preload(hello.preload);
   for (;;) {
-    refill(hello.spares);
     if (native.awaitRequest(control.fileno())) await answer(control.recvMessage());
     reap();
   }

@@ -68,6 +68,12 @@ export function withBlocks<T>(handles: readonly number[], make: () => T): T {
 /** Blocks of the parent's that this process has met: an address belongs to one buffer only. */
 const found = new Map<number, WeakRef<ArrayBuffer>>();
 
+/** Child of a helper: it gets other arenas than it had by then. */
+export function forgetBlocks(): void {
+  found.clear();
+  seats.length = 0;
+}
+
 function find(handle: number, byteLength: number): Block {
   const known = found.get(handle)?.deref();
   const arena = Math.floor(handle / 2 ** 36);

@@ -3,10 +3,13 @@
  */
 import { toMessage, type Connection, type Outgoing } from '../connection.ts';
 import { InterruptedError, ProcessError } from '../errors.ts';
-import type { Child } from '../fork/fork.ts';
+import type { Child as ForkedChild } from '../fork/fork.ts';
 import { native } from '../native.ts';
 import { whileStartingChild } from '../shared/passing.ts';
 import { gatherModules } from './functions.ts';
+
+/** A child to be started. */
+type Child = Pick<ForkedChild, 'name' | 'daemon' | 'parent' | 'describe'>;
 
 /** What a child needs before it can read the rest. */
 export interface Preparation {

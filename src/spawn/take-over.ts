@@ -7,7 +7,7 @@ import { closeAll } from '../connection/handles.ts';
 import { native } from '../native.ts';
 import { Process } from '../process.ts';
 import { decode } from '../serialize/index.ts';
-import { setOwnName } from '../shared/block.ts';
+import { forgetBlocks, setOwnName } from '../shared/block.ts';
 import { findMethod, settleMethod, type StartMethodName } from '../start-methods.ts';
 import { whileImporting } from './importing.ts';
 import { load } from './locate.ts';
@@ -18,8 +18,10 @@ export interface Way {
   readonly method: StartMethodName;
   /** Called as soon as it is known what the process is. */
   begin(preparation: Preparation): void;
+  /** This is the rehearsal of a helper, which has its shared memory. */
+  readonly isRehearsal?: boolean;
   /** A descriptor that tells of the parent's end, if that is not the process that made this one. */
-  parentSentinel?(preparation: Preparation): number;
+  readonly parentSentinel?: number;
 }
 
 /** Takes over from `channel` what this process is to be, and runs its target. */
@@ -28,7 +30,10 @@ export async function takeOver(channel: Connection, way: Way): Promise<unknown> 
   const preparation = JSON.parse(first.bytes.toString()) as Preparation;
   const { seats, name, parent, argv, modules, cwd, environment } = preparation;
   way.begin(preparation);
-  native.adoptArenas(first.descriptors, [...seats]);
+  if (way.isRehearsal !== true) {
+    forgetBlocks();
+    native.adoptArenas(first.descriptors, [...seats]);
+  }
   setOwnName(name);
   process.argv.splice(0, Infinity, ...argv);
   if (cwd !== undefined) process.chdir(cwd);
@@ -36,7 +41,7 @@ export async function takeOver(channel: Connection, way: Way): Promise<unknown> 
     if (value === null) Reflect.deleteProperty(process.env, variable);
     else process.env[variable] = value;
   }
-  Process.becomeChild(name, parent, way.parentSentinel?.(preparation));
+  Process.becomeChild(name, parent, way.parentSentinel);
   settleMethod(findMethod(way.method));
   await whileImporting(async () => {
     for (const module of modules) await load(module);

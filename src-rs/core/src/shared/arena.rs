@@ -159,11 +159,11 @@ pub fn own() -> Result<&'static Arena> {
     Ok(arena)
 }
 
-/// A process that was not forked gets those of its parent: files and seats, in the order of their numbers there. Before it has
-/// any of its own.
+/// A process that is no copy of its parent gets the arenas of that: files and seats, in the order of their numbers there. Before
+/// it has one of its own; those of a helper that it was forked from are forgotten.
 pub fn adopt(shared: Vec<(OwnedFd, MemberId)>) -> Result<()> {
     let _adding = locked(&ADDING);
-    if !all().is_empty() {
+    if OWN.load(SeqCst) != 0 {
         return Err(Error::Unsupported(
             "shared memory of a parent, after some of its own",
         ));

@@ -1,0 +1,2 @@
+/** A target that does nothing. */
+export function nothing(): void {}
