@@ -5,7 +5,7 @@ import { constants } from 'node:buffer';
 import { inspect, types } from 'node:util';
 
 import { BufferTooShort, EOFError } from './connection/errors.ts';
-import { closeAll, passNow, passing } from './connection/handles.ts';
+import { Passage, closeAll, passNow } from './connection/handles.ts';
 import { Turns, endWaits, waitReady, whenReady } from './connection/ready.ts';
 import { InterruptedError, ProcessError, invalidArgument } from './errors.ts';
 import { inheritedOnly } from './inherit-only.ts';
@@ -36,6 +36,8 @@ export interface Outgoing {
   readonly head: Uint8Array;
   readonly parts: readonly Uint8Array[];
   readonly descriptors: readonly number[];
+  /** To be told whether it was sent. */
+  readonly settle?: (sent: boolean) => void;
   /** The head lies in memory that the serialiser may use again. */
   readonly isBorrowed?: boolean;
 }
@@ -172,8 +174,8 @@ export class Connection {
   /**
    * Python: `send`. Sends a value, blocking while there is no room. What can be sent: see `Queue.put`; also connections, and
    * `net.Socket`s, `net.Server`s and `dgram.Socket`s, in the value at any depth of arrays, plain objects, Maps and Sets. They
-   * arrive as objects of the same kind on the same open file. The sender's stay open: `close()`, or `destroy()` (not `end()`),
-   * them. What a socket has read before it was sent stays with the sender: make servers with `pauseOnConnect: true`.
+   * arrive as objects of the same kind on the same open file. A `net.Socket` is this process's no more then: it is destroyed
+   * here, without an end for the connection, and what it has read already goes with it. The others stay open: `close()` them.
    *
    * @throws what the serialiser throws for a value that cannot be sent; nothing is sent then.
    * @throws Error `EPIPE` if nobody is left to receive.
@@ -194,6 +196,7 @@ export class Connection {
    */
   async sendAsync(value: unknown, options?: WaitOptions): Promise<void> {
     this.#checkWritable();
+    checkWaitOptions(options).signal?.throwIfAborted();
     return this.#sendLater(toMessage(value), options);
   }
 
@@ -435,14 +438,18 @@ export class Connection {
   }
 
   /** Goes on sending, without waiting. Whether all of it is sent. */
-  #transmit({ head, parts, descriptors }: Outgoing): boolean {
-    this.#checkOpen();
+  #transmit({ head, parts, descriptors, settle }: Outgoing): boolean {
     try {
+      this.#checkOpen();
       // The usual case has a short way.
-      return parts.length === 0 && descriptors.length === 0
-        ? native.connectionSend(this.#held, head)
-        : native.connectionSendParts(this.#held, [head, ...parts], descriptors as number[]);
+      const isSent =
+        parts.length === 0 && descriptors.length === 0
+          ? native.connectionSend(this.#held, head)
+          : native.connectionSendParts(this.#held, [head, ...parts], descriptors as number[]);
+      if (isSent) settle?.(true);
+      return isSent;
     } catch (error) {
+      settle?.(false);
       throw explained(error);
     }
   }
@@ -505,6 +512,7 @@ export class Connection {
       if (begun) return;
       remove();
       closeAll(owned.descriptors.splice(0));
+      owned.settle?.(false);
     };
   }
 
@@ -732,24 +740,29 @@ export function toMessage(value: unknown): Outgoing {
   // What is read in the course of it, a getter for instance, may send something itself.
   const memory = writing ?? Buffer.allocUnsafeSlow(native.CONNECTION_SCRATCH);
   writing = undefined;
+  const passage = new Passage();
   try {
-    const descriptors: number[] = [];
-    const encoded = encode(memory, 0, value, passing(descriptors));
+    const { descriptors, settle } = passage;
+    const encoded = encode(memory, 0, value, passage.pass);
     if (typeof encoded === 'number') {
-      return { head: memory.subarray(0, encoded), parts: NONE, descriptors, isBorrowed: true };
+      return { head: memory.subarray(0, encoded), parts: NONE, descriptors, settle, isBorrowed: true };
     }
     const [head = EMPTY, ...parts] = encoded;
-    return { head, parts, descriptors };
+    return { head, parts, descriptors, settle };
+  } catch (error) {
+    passage.settle(false);
+    throw error;
   } finally {
     writing = memory;
   }
 }
 
 /** The same message, whatever happens to what it was made of; its descriptors are to be closed. */
-function ownedBy({ head, parts, descriptors, isBorrowed = false }: Outgoing): Outgoing & { descriptors: number[] } {
+function ownedBy(message: Outgoing): Outgoing & { descriptors: number[] } {
+  const { head, descriptors, isBorrowed = false } = message;
   return {
+    ...message,
     head: isBorrowed ? Uint8Array.from(head) : head,
-    parts,
     descriptors: descriptors.map((fd) => native.duplicateDescriptor(fd)),
   };
 }

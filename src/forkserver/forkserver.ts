@@ -10,7 +10,7 @@ import { ForkError, ProcessError, invalidArgument, type ErrorCode } from '../err
 import type { Child } from '../fork/fork.ts';
 import { native } from '../native.ts';
 import { checkInteger } from '../options.ts';
-import { handOver, pack } from '../spawn/preparation.ts';
+import { handOver, pack, type Work } from '../spawn/preparation.ts';
 import { startProgram } from '../spawn/spawn.ts';
 import type { Hello, Offer, Request } from './protocol.ts';
 
@@ -224,6 +224,16 @@ function whileHelperLives<T>(action: (helper: Helper) => T): T {
 /** Starts a child; returns its pid. */
 export function startByForkserver(child: Child): number {
   const work = pack(child);
+  try {
+    return employ(child, work);
+  } catch (error) {
+    work.message.settle?.(false);
+    throw error;
+  }
+}
+
+/** Gives a spare its work; returns its pid. */
+function employ(child: Child, work: Work): number {
   return whileHelperLives((running) => {
     const { pid, channel, sentinel, relay } = take(running, work.modules);
     try {

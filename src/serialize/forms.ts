@@ -2,8 +2,10 @@
  * Objects that structured clone would refuse or make something else of, and the form in which they travel.
  */
 
-/** Has a descriptor go with the message. Absent where none can. */
-export type PassDescriptor = ((fd: number) => void) | undefined;
+/**
+ * Has a descriptor go with the message. Absent where none can. `settle` is told, once, whether the message was sent.
+ */
+export type PassDescriptor = ((fd: number, settle?: (sent: boolean) => void) => void) | undefined;
 
 /** Takes the next descriptor that came with the message; it is the caller's own. */
 export type ClaimDescriptor = () => number;

@@ -82,6 +82,9 @@ export function startBySpawn(child: Child): number {
     there.close();
     handOver(here, started.pid, child, work, started);
     return started.pid;
+  } catch (error) {
+    work.message.settle?.(false);
+    throw error;
   } finally {
     here.close();
     there.close();
