@@ -156,21 +156,24 @@ describe('examples', { timeout: TEST_TIMEOUT_MS }, () => {
     expect(lines.slice(4)).toEqual(['main-------', 'end456']);
   });
 
-  it('echo-server: a dozen clients at once, a process for each, none left', async () => {
-    const { lines, pid } = await runWell('echo-server', { env: { PORT: '0' } });
-    expect(lines[0]).toMatch(/^listening on 127\.0\.0\.1:[1-9]\d*$/);
-    const talkers = lines
-      .map((line) => /^port \d+ talks to process (\d+)$/.exec(line)?.[1])
-      .filter((p) => p !== undefined);
-    expect(new Set([...talkers, String(pid)]).size).toBe(13);
-    for (let n = 1; n <= 12; n++) {
-      const hello = lines.indexOf(`hello, i am client ${n} -> HELLO, I AM CLIENT ${n}`);
-      expect(hello).toBeGreaterThan(0);
-      expect(lines.indexOf(`bye from ${n} -> BYE FROM ${n}`)).toBeGreaterThan(hello);
-    }
-    expect(lines.at(-1)).toBe('12 clients, 12 processes; read by the parent: 0 bytes; zombies: 0');
-    expect(lines).toHaveLength(38);
-  });
+  it.each(['fork', 'forkserver', 'spawn'])(
+    'echo-server by %s: a dozen clients at once, a process for each, none left',
+    async (method) => {
+      const { lines, pid } = await runWell('echo-server', { env: { PORT: '0', METHOD: method } });
+      expect(lines[0]).toMatch(/^listening on 127\.0\.0\.1:[1-9]\d*$/);
+      const talkers = lines
+        .map((line) => /^port \d+ talks to process (\d+)$/.exec(line)?.[1])
+        .filter((p) => p !== undefined);
+      expect(new Set([...talkers, String(pid)]).size).toBe(13);
+      for (let n = 1; n <= 12; n++) {
+        const hello = lines.indexOf(`hello, i am client ${n} -> HELLO, I AM CLIENT ${n}`);
+        expect(hello).toBeGreaterThan(0);
+        expect(lines.indexOf(`bye from ${n} -> BYE FROM ${n}`)).toBeGreaterThan(hello);
+      }
+      expect(lines.at(-1)).toBe('12 clients, 12 processes; read by the parent: 0 bytes; zombies: 0');
+      expect(lines).toHaveLength(38);
+    },
+  );
 
   it('tickets-without-lock: several buyers for one ticket', async () => {
     const { lines } = await runWell('tickets-without-lock');
