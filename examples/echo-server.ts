@@ -26,11 +26,12 @@ async function main(): Promise<void> {
   const talkers: Process[] = [];
   let readByParent = 0;
   const server = createServer({ pauseOnConnect: true }, (socket) => {
+    const { remotePort } = socket;
     const talker = new context.Process({ target: talk, args: [socket], daemon: true });
     talker.start();
-    console.log(`port ${socket.remotePort} talks to process ${talker.pid}`);
-    socket.destroy(); // closes the parent's copy and nothing else: the connection is the child's now
+    console.log(`port ${remotePort} talks to process ${talker.pid}`);
     readByParent += socket.bytesRead; // 0: it came paused, the parent has never read from it
+    socket.destroy(); // closes the parent's copy and nothing else: the connection is the child's now
     talkers.push(talker);
   });
 

@@ -4,7 +4,7 @@ import json
 import multiprocessing
 import os
 import sys
-from time import perf_counter_ns
+from time import perf_counter_ns, sleep
 
 ballast = []
 
@@ -16,6 +16,19 @@ def target():
 def sample_process():
     started = perf_counter_ns()
     process = context.Process(target=target)
+    process.start()
+    process.join()
+    ns = perf_counter_ns() - started
+    if process.exitcode != 0:
+        raise RuntimeError(f"the child ended with {process.exitcode}")
+    return {"ns": ns}
+
+
+def sample_forkserver():
+    # As for ours: starts are some time apart.
+    sleep(0.01)
+    started = perf_counter_ns()
+    process = multiprocessing.get_context("forkserver").Process(target=target)
     process.start()
     process.join()
     ns = perf_counter_ns() - started
@@ -56,7 +69,7 @@ def answer(value):
 
 
 def serve():
-    samples = {"process": sample_process, "fork": sample_fork}
+    samples = {"process": sample_process, "fork": sample_fork, "forkserver": sample_forkserver}
     answer({"ready": True})
     while line := sys.stdin.readline():
         words = line.split()

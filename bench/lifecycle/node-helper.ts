@@ -7,9 +7,11 @@ import childProcess from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
 import type { Kernel, kernels as Kernels } from './kernels.ts';
+import { nothing } from './nothing.ts';
 
 type Package = typeof import('node-multiprocessing');
 type Answer = Record<string, unknown>;
@@ -18,6 +20,7 @@ type Sample = () => Answer | Promise<Answer>;
 const [role = '', emptyScript = '', scratchFile = ''] = process.argv.slice(2);
 
 const SLICES = 40;
+const PAUSE_MS = 10;
 const ballast: unknown[] = [];
 
 let library: Package | undefined;
@@ -30,7 +33,19 @@ function ours(): Package {
 
 const elapsedSince = (started: bigint): number => Number(process.hrtime.bigint() - started);
 
-function nothing(): void {}
+/** One child that is no copy of this process, some time after the one before. */
+async function otherWay(method: 'forkserver' | 'spawn'): Promise<Answer> {
+  const { Process } = ours().getContext(method);
+  // A spare needs a moment to be there; programs rarely start children one after the other without a pause.
+  await delay(PAUSE_MS);
+  const started = process.hrtime.bigint();
+  const child = new Process({ target: nothing });
+  child.start();
+  child.join();
+  const ns = elapsedSince(started);
+  if (child.exitCode !== 0) throw new Error(`the child ended with ${child.exitCode}`);
+  return { ns };
+}
 
 const samples: Readonly<Record<string, Sample>> = {
   process() {
@@ -42,6 +57,31 @@ const samples: Readonly<Record<string, Sample>> = {
     const ns = elapsedSince(started);
     if (child.exitCode !== 0) throw new Error(`the child ended with ${child.exitCode}`);
     return { ns, split: splitOfLastFork() };
+  },
+
+  forkserver: () => otherWay('forkserver'),
+
+  'forkserver-many': async () => {
+    const { getContext } = ours();
+    const { Process } = getContext('forkserver');
+    const count = 20;
+    const started = process.hrtime.bigint();
+    const children = Array.from({ length: count }, () => new Process({ target: nothing }));
+    for (const child of children) child.start();
+    for (const child of children) child.join();
+    const ns = elapsedSince(started) / count;
+    if (children.some(({ exitCode }) => exitCode !== 0)) throw new Error('a child has failed');
+    return { ns };
+  },
+
+  'spawn-process': () => otherWay('spawn'),
+
+  'node-e-0'() {
+    const started = process.hrtime.bigint();
+    const { status } = childProcess.spawnSync(process.execPath, ['-e', '0'], { stdio: 'ignore' });
+    const ns = elapsedSince(started);
+    if (status !== 0) throw new Error(`node ended with ${status}`);
+    return { ns };
   },
 
   fork() {
