@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 
 import type * as Binding from '../index.js';
 import { ProcessError } from './errors.ts';
+import { packageRoot } from './package-root.ts';
 
 export type Native = typeof Binding;
 
@@ -17,7 +18,7 @@ function load(): Native {
     );
   }
   try {
-    return createRequire(import.meta.url)('../index.cjs') as Native;
+    return createRequire(packageRoot)('./index.cjs') as Native;
   } catch (cause) {
     throw new ProcessError(
       'ERR_MP_NATIVE_LOAD',

@@ -28,7 +28,7 @@ const addon = buildStep('addon', {
   script: 'build:native',
 });
 
-const library = typescriptStep('src', 'dist', 'build:ts', ['tsconfig.build.json', 'index.d.ts']);
+const library = typescriptStep('src', 'dist', 'build:ts', ['tsconfig.build.json', 'index.d.ts', 'scripts/bundle.mjs']);
 const examples = typescriptStep('examples', 'dist-examples', 'build:examples', ['tsconfig.examples.json', 'dist']);
 const bench = typescriptStep('bench', 'dist-bench', 'build:bench', ['tsconfig.bench.json', 'dist']);
 
@@ -127,12 +127,15 @@ function typescriptStep(source, output, script, inputs) {
   return source === 'src' ? step : { ...step, isCurrent: () => isEmpty() || step.isCurrent() };
 }
 
-/** tsc never deletes: what it once made from a file that is gone would still be imported and published. */
+/**
+ * tsc never deletes: what it once made from a file that is gone would still be imported and published. What scripts/bundle.mjs makes
+ * of several files it sees to itself.
+ */
 function removeStale(source, output) {
   const sources = new Set(listFiles(source).map((file) => relative(source, file).replace(/\.([cm]?)ts$/, '.$1js')));
   for (const file of listFiles(output)) {
     const made = relative(output, file).replace(/(\.d)?\.([cm]?)[jt]s(\.map)?$/, '.$2js');
-    if (sources.has(made)) continue;
+    if (sources.has(made) || made.startsWith('chunks/')) continue;
     rmSync(file);
     for (let folder = dirname(file); folder !== output && readdirSync(folder).length === 0; folder = dirname(folder)) {
       rmdirSync(folder);

@@ -10,12 +10,13 @@ import { ForkError, ProcessError, invalidArgument, type ErrorCode } from '../err
 import type { Child } from '../fork/fork.ts';
 import { native } from '../native.ts';
 import { checkInteger } from '../options.ts';
+import { packageRoot } from '../package-root.ts';
 import { handOver, pack, type Work } from '../spawn/preparation.ts';
 import { startProgram } from '../spawn/spawn.ts';
 import type { Hello, Offer, Request } from './protocol.ts';
 
 /** The program that the helper runs. */
-const entry = fileURLToPath(new URL('./server.js', import.meta.url));
+const entry = fileURLToPath(new URL('dist/forkserver/server.js', packageRoot));
 
 /** A child that waits for work. */
 interface Spare {

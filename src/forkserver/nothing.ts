@@ -1,2 +1,2 @@
 /** A target that does nothing. */
-export function nothing(): void {}
+export default function nothing(): void {}

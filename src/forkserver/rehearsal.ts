@@ -2,6 +2,7 @@
  * Helper: has all that a child will run compiled, and touched, before there is one. Otherwise each child does that anew.
  */
 import { Pipe } from '../connection.ts';
+import { packageRoot } from '../package-root.ts';
 import { Process } from '../process.ts';
 import { handOver, pack } from '../spawn/preparation.ts';
 import { takeOver } from '../spawn/take-over.ts';
@@ -13,7 +14,9 @@ import { Event } from '../synchronize/event.ts';
 import { Lock } from '../synchronize/lock.ts';
 import { Semaphore } from '../synchronize/semaphore.ts';
 import { RawValue, Value } from '../value.ts';
-import { nothing } from './nothing.ts';
+
+/** A target that does nothing. */
+const nothing = { module: new URL('dist/forkserver/nothing.js', packageRoot) };
 
 /** For how long V8 is trusted not to have thrown away what was compiled, in milliseconds. */
 const LASTS_MS = 1000;
@@ -52,7 +55,7 @@ export async function rehearse(name: string, parent: { readonly name: string; re
   for (let time = 0; time < times; time += 1) {
     const [here, there] = Pipe();
     try {
-      const child = Process.description(new Process({ target: nothing, args: parts }));
+      const child = Process.description(new Process({ target: nothing, args: parts as never }));
       const work = pack(child);
       handOver(here, process.pid, child, work, { arenas: [], seats: [] });
       await takeOver(there, { method: 'forkserver', isRehearsal: true, begin() {} });

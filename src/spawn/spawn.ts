@@ -9,10 +9,11 @@ import { Pipe, type Connection } from '../connection.ts';
 import { invalidArgument } from '../errors.ts';
 import type { Child } from '../fork/fork.ts';
 import { native } from '../native.ts';
+import { packageRoot } from '../package-root.ts';
 import { handOver, pack } from './preparation.ts';
 
 /** The program that children run before their target. */
-const entry = fileURLToPath(new URL('./main.js', import.meta.url));
+const entry = fileURLToPath(new URL('dist/spawn/main.js', packageRoot));
 
 let executable = process.execPath;
 
