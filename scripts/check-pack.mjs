@@ -5,7 +5,16 @@
 import { Failure, runProgram } from './lib/failure.mjs';
 import { npm } from './lib/npm.mjs';
 
-const REQUIRED = ['LICENSE', 'README.md', 'dist/index.d.ts', 'dist/index.js', 'index.cjs', 'package.json'];
+const REQUIRED = [
+  'LICENSE',
+  'README.md',
+  'dist/index.d.ts',
+  'dist/index.js',
+  'dist/spawn/main.js',
+  'dist/forkserver/server.js',
+  'index.cjs',
+  'package.json',
+];
 const ALLOWED = [
   /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|index\.cjs|index\.d\.ts)$/,
   /^dist\/.+\.(js|d\.ts)(\.map)?$/,
