@@ -216,8 +216,16 @@ function whileHelperLives<T>(action: (helper: Helper) => T): T {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       const hasDied = code === 'ERR_MP_EOF' || code === 'EPIPE' || code === 'ECONNRESET';
-      if (hasDied) dropHelper();
-      if (!hasDied || attempt === ATTEMPTS) throw error;
+      if (!hasDied) throw error;
+      dropHelper();
+      if (attempt === ATTEMPTS) {
+        throw new ForkError(
+          'ERR_MP_START_FAILED',
+          `the forkserver has ended ${ATTEMPTS} times in a row before it had a child: perhaps a module that it imports ends the process ` +
+            '(setForkserverPreload, the modules of targets), or something kills it; getContext("spawn") works without it',
+          { cause: error },
+        );
+      }
     }
   }
 }

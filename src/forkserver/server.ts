@@ -24,11 +24,10 @@ let owner: Hello['owner'];
 /** By pid of each child: where its end is to be told. */
 const relays = new Map<number, number>();
 
-/** Child: nothing of the helper's, and nothing of earlier children, is its business. */
+/** Child: nothing of the helper's (but that it ignores Ctrl-C until it has work), and nothing of earlier children, is its business. */
 function leaveHelper(): void {
   control.close();
   closeAll([...relays.values()]);
-  native.ignoreInterrupt(false);
 }
 
 /** Child: waits for its work and does it. */
@@ -40,6 +39,7 @@ function work(channel: Connection): Promise<unknown> {
   return takeOver(channel, {
     method: 'forkserver',
     begin({ name, daemon }) {
+      native.ignoreInterrupt(false);
       relabel(name);
       if (daemon) native.endWith(native.duplicateDescriptor(sentinel));
     },

@@ -54,11 +54,16 @@ export function childOptions(options: readonly string[] = process.execArgv): str
   return kept;
 }
 
+/** NODE_OPTIONS for a child. Values with spaces are quoted in there, so only what must go is touched. */
+function nodeOptions(value: string): string {
+  const options = value.match(/(?:"(?:\\.|[^"])*"|\S)+/g) ?? [];
+  return childOptions(options).join(' ');
+}
+
 function environment(): string[] {
-  return Object.entries(process.env).map(([name, value = '']) => {
-    const text = name === 'NODE_OPTIONS' ? childOptions(value.split(/\s+/)).join(' ') : value;
-    return `${name}=${text}`;
-  });
+  return Object.entries(process.env).map(
+    ([name, value = '']) => `${name}=${name === 'NODE_OPTIONS' ? nodeOptions(value) : value}`,
+  );
 }
 
 /** A program of this package's that was started. */
