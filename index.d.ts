@@ -94,6 +94,9 @@ export interface BarrierState {
 /** Waits at a barrier. Whoever gets the highest index opens it by `barrierComplete`. */
 export declare function barrierWait(handle: number, timeoutMs: number): number
 
+/** Has `action`, the same each time, called once before this thread next blocks in a call of this package. */
+export declare function beforeBlocking(action: () => void): void
+
 /** Gives a wait up. False if it was over. */
 export declare function cancelReady(id: number): boolean
 
@@ -102,6 +105,11 @@ export declare function cancelWait(id: number): Settled | null
 
 /** A descriptor that is readable once child `pid` has ended. The caller closes it. */
 export declare function childSentinel(pid: number): number
+
+export declare const CLAIM_FRESH: number
+
+/** Bits below the number of a message in a claim, and what they are at first. */
+export declare const CLAIM_SHIFT: number
 
 /** Closes a connection's descriptor. */
 export declare function closeConnection(held: object): void
@@ -219,6 +227,8 @@ export declare function fastCalls(): {
   semaphoreRelease(handle: number, count: number): number
   queuePut(queue: number, length: number, timeoutMs: number): number
   queueGet(queue: number, timeoutMs: number): number
+  queueTake(queue: number, timeoutMs: number, claim: number): number
+  queueTaken(queue: number): number
   queuePutMany(queue: number, length: number, timeoutMs: number): number
   queueGetMany(queue: number, max: number, timeoutMs: number): number
   queueLength(queue: number): number
@@ -333,6 +343,12 @@ export type Kind = 'lock' | 'semaphore' | 'event' | 'condition' | 'barrier' | 'i
 /** Whose end the last call of this module was about. */
 export declare function lastHolderEnd(): HolderEnd | null
 
+/**
+ * Child: leads a process group of its own from now on, all of which ends when the process behind `sentinel` does, which is its own
+ * from now on.
+ */
+export declare function leadGroup(sentinel: number): void
+
 /** Takes a lock back, which nothing interrupts. */
 export declare function lockReacquire(handle: number, recover: boolean): number
 
@@ -372,8 +388,8 @@ export declare function queueClose(number: number): void
 /** Makes a queue for up to `max` messages, 0 for any number. Its number in this process and those that are forked. */
 export declare function queueCreate(max: number): number
 
-/** Takes a message into `into`; 1 once that is done. As `queueGet`. */
-export declare function queueGetInto(number: number, into: Uint8Array, timeoutMs: number): number
+/** Takes a message into `into`; 1 once that is done. As `queueGet`, or with a `claim` as `queueTake`. */
+export declare function queueGetInto(number: number, into: Uint8Array, timeoutMs: number, claimedAt?: number | undefined | null): number
 
 /** Waits until all messages are done with. 1 once that is so. */
 export declare function queueJoin(number: number, timeoutMs: number): number

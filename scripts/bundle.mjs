@@ -16,6 +16,7 @@ const entries = [
   'spawn/main',
   'forkserver/server',
   'forkserver/nothing',
+  'pool/worker',
   // Tests look inside by these.
   'at-fork',
   'native',

@@ -7,7 +7,7 @@ import { inspect, types } from 'node:util';
 import { BufferTooShort, EOFError } from './connection/errors.ts';
 import { Passage, closeAll, passNow } from './connection/handles.ts';
 import { Turns, endWaits, waitReady, whenReady } from './connection/ready.ts';
-import { InterruptedError, ProcessError, invalidArgument } from './errors.ts';
+import { InterruptedError, ProcessError, TimeoutError, invalidArgument } from './errors.ts';
 import { inheritedOnly } from './inherit-only.ts';
 import { native } from './native.ts';
 import { checkInteger, checkTimeout, checkWaitOptions, type WaitOptions } from './options.ts';
@@ -767,8 +767,8 @@ function ownedBy(message: Outgoing): Outgoing & { descriptors: number[] } {
   };
 }
 
-function timedOut(what: string): ProcessError {
-  return new ProcessError('ERR_MP_TIMEOUT', `${what} within timeoutMs`);
+function timedOut(what: string): TimeoutError {
+  return new TimeoutError(`${what} within timeoutMs`);
 }
 
 /** What native errors mean here. */

@@ -8,6 +8,7 @@ import { ProcessError } from './errors.ts';
 import { setForkserverPreload } from './forkserver/forkserver.ts';
 import { getLogger, logToStderr } from './logging.ts';
 import { cpuCount } from './os.ts';
+import { Pool, type PoolOptions } from './pool.ts';
 import {
   Process,
   activeChildren,
@@ -95,6 +96,8 @@ export class Context implements Bound {
   readonly JoinableQueue = JoinableQueue;
   /** As `SimpleQueue` of the package. */
   readonly SimpleQueue = SimpleQueue;
+  /** `Pool` whose workers are started by this context's method. */
+  readonly Pool: typeof Pool;
   /** As `ProcessError` of the package. */
   readonly ProcessError = ProcessError;
 
@@ -102,6 +105,7 @@ export class Context implements Bound {
   constructor(method: StartMethod) {
     this[boundMethod] = method;
     this.Process = processOf(this);
+    this.Pool = poolOf(this);
   }
 
   /** This context; with a name, the context of that method. */
@@ -152,6 +156,20 @@ function processOf(context: Context): typeof Process {
   };
   addPlainClass(bound);
   Object.defineProperty(bound, 'name', { value: `${prefixes[context.getStartMethod()]}Process` });
+  return bound;
+}
+
+/** `Pool` with `context` as its `context`. */
+function poolOf(context: Context): typeof Pool {
+  const bound = class extends Pool {
+    constructor(processes?: number | null, options: PoolOptions = {}) {
+      super(
+        processes,
+        typeof options === 'object' && options !== null ? { ...options, context: options.context ?? context } : options,
+      );
+    }
+  };
+  Object.defineProperty(bound, 'name', { value: 'Pool' });
   return bound;
 }
 

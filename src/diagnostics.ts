@@ -14,6 +14,8 @@ export const channels = {
   wait: channel('node-multiprocessing:lock:wait'),
   /** Somebody had to wait in `put` or `get` of a queue: `{ queue, operation, waitedMs, done }`. */
   queueWait: channel('node-multiprocessing:queue:wait'),
+  /** A worker of a pool has done a task: `{ index, worker, pid, tookMs, failed }`. */
+  poolTask: channel('node-multiprocessing:pool:task'),
   /** A lock was taken over from a holder that had died: `{ lock, error }`. */
   abandoned: channel('node-multiprocessing:lock:abandoned'),
 } as const;

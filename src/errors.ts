@@ -7,7 +7,9 @@ export const ERROR_CODES = [
   'ERR_MP_ABANDONED',
   'ERR_MP_ALREADY_STARTED',
   'ERR_MP_BROKEN_BARRIER',
+  'ERR_MP_BROKEN_POOL',
   'ERR_MP_BUFFER_TOO_SHORT',
+  'ERR_MP_CANCELLED',
   'ERR_MP_CLOSED',
   'ERR_MP_CORRUPT',
   'ERR_MP_DAEMON_CHILDREN',
@@ -27,6 +29,7 @@ export const ERROR_CODES = [
   'ERR_MP_INHERIT_ONLY',
   'ERR_MP_INTERRUPTED',
   'ERR_MP_INVALID_ARG',
+  'ERR_MP_INVALID_STATE',
   'ERR_MP_JOIN_SELF',
   'ERR_MP_MESSAGE_TOO_LONG',
   'ERR_MP_NATIVE_LOAD',
@@ -46,9 +49,11 @@ export const ERROR_CODES = [
   'ERR_MP_START_METHOD',
   'ERR_MP_START_METHOD_FIXED',
   'ERR_MP_STILL_RUNNING',
+  'ERR_MP_TERMINATED',
   'ERR_MP_TIMEOUT',
   'ERR_MP_UNGUARDED_MAIN',
   'ERR_MP_UNSUPPORTED_PLATFORM',
+  'ERR_MP_WORKER_LOST',
   'ERR_MP_WORKER_THREAD',
   'ERR_MP_WRONG_DIRECTION',
 ] as const;
@@ -130,6 +135,13 @@ export class BrokenBarrierError extends ProcessError {
   /** @internal */
   constructor(why: string) {
     super('ERR_MP_BROKEN_BARRIER', `the barrier is broken: ${why}; reset() makes it usable again`);
+  }
+}
+
+/** Python: `TimeoutError`. It was not done in time. */
+export class TimeoutError extends ProcessError {
+  constructor(message: string) {
+    super('ERR_MP_TIMEOUT', message);
   }
 }
 

@@ -16,7 +16,7 @@ export {
   type PipeOptions,
 } from './connection.ts';
 export { BufferTooShort, EOFError } from './connection/errors.ts';
-export { waitAsync, type Waitable } from './connection/wait.ts';
+export type { Waitable } from './connection/wait.ts';
 export { getAllStartMethods, getContext, getStartMethod, setStartMethod, type Context } from './context.ts';
 export {
   BrokenBarrierError,
@@ -26,8 +26,25 @@ export {
   InterruptedError,
   ProcessError,
   ShutDown,
+  TimeoutError,
   type ErrorCode,
 } from './errors.ts';
+export {
+  ProcessPoolExecutor,
+  type ExecutorMapOptions,
+  type ExecutorOptions,
+  type ShutdownOptions,
+} from './executor.ts';
+export { BrokenExecutor, BrokenProcessPool, CancelledError, InvalidStateError } from './executor/errors.ts';
+export { Future, type FutureState } from './executor/future.ts';
+export {
+  ALL_COMPLETED,
+  FIRST_COMPLETED,
+  FIRST_EXCEPTION,
+  asCompleted,
+  type DoneAndNotDone,
+  type ReturnWhen,
+} from './executor/wait.ts';
 export { Finalize, type FinalizeOptions } from './finalize.ts';
 export {
   forkSupport,
@@ -53,6 +70,20 @@ export {
 } from './logging.ts';
 export type { WaitOptions } from './options.ts';
 export {
+  Pool,
+  type ApplyOptions,
+  type ImapOptions,
+  type MapOptions,
+  type PoolOptions,
+  type PoolStats,
+} from './pool.ts';
+export { AsyncResult } from './pool/async-result.ts';
+export type { WorkerStats } from './pool/engine.ts';
+export { RemoteTraceback, WorkerLostError } from './pool/errors.ts';
+export type { ImapIterator } from './pool/imap.ts';
+export type { Progress } from './pool/progress.ts';
+export { processCpuCount } from './pool/usable-cpus.ts';
+export {
   WCONTINUED,
   WCOREDUMP,
   WEXITSTATUS,
@@ -70,7 +101,6 @@ export {
   getpid,
   getppid,
   kill,
-  wait,
   waitpid,
   waitstatusToExitcode,
   type ForkOptions,
@@ -118,3 +148,4 @@ export { Event } from './synchronize/event.ts';
 export { Lock, RLock } from './synchronize/lock.ts';
 export { BoundedSemaphore, Semaphore } from './synchronize/semaphore.ts';
 export { RawValue, Value } from './value.ts';
+export { wait, waitAsync } from './wait-for.ts';

@@ -3,7 +3,6 @@
  */
 import { inspect } from 'node:util';
 
-import { waitForAny, type Waitable } from './connection/wait.ts';
 import { InterruptedError, ProcessError, invalidArgument } from './errors.ts';
 import { DEFAULT_QUIET_TIMEOUT_MS, rawFork } from './fork/fork.ts';
 import { native } from './native.ts';
@@ -75,25 +74,6 @@ export function waitpid(pid: number, options = 0): WaitResult {
   const { pid: waited, status, interruptedBy } = native.waitpid(pid, options);
   if (interruptedBy !== undefined) throw new InterruptedError('waitpid()', signalName(interruptedBy));
   return { pid: waited, status };
-}
-
-/** Python: `os.wait()`. Waits for any child to end; see `waitpid` for a warning about that. */
-export function wait(): WaitResult;
-/**
- * Python: `multiprocessing.connection.wait(object_list, timeout=None)`. Blocks until at least one of `objects` is ready:
- * something can be received over a connection, or its end has come; a process has ended; a socket can be read.
- *
- * @param objects connections, descriptors such as the `sentinel` of a process, sockets and servers of Node's, and whatever has
- *   a `fileno()`.
- * @param timeoutMs milliseconds; negative is 0; without it the wait has no end. (Python: seconds.)
- * @returns all of them that are ready, in their order; none after the timeout.
- * @throws TypeError or RangeError (`ERR_MP_INVALID_ARG`) for something else; ProcessError `ERR_MP_CLOSED` or
- *   `ERR_MP_WRONG_DIRECTION` for a connection over which nothing can come; Error `EBADF` for a descriptor that is not open.
- * @throws InterruptedError when the program's own SIGINT, SIGTERM or SIGHUP listener has to run.
- */
-export function wait<T extends Waitable>(objects: Iterable<T>, timeoutMs?: number | null): T[];
-export function wait(objects?: Iterable<Waitable>, timeoutMs?: number | null): unknown {
-  return arguments.length === 0 ? waitpid(-1) : waitForAny(objects as Iterable<Waitable>, timeoutMs);
 }
 
 const facts = (status: number): ReturnType<typeof native.statusFacts> =>

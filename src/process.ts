@@ -65,6 +65,8 @@ class Family {
   asyncWaits = 0;
   /** The event loop has run dry. */
   ending = false;
+  /** It may have children though it is a daemon. */
+  mayHaveChildren = false;
   readonly parent: ParentProcess | null;
   /** Set at once for all but the first, whose object is made with it. */
   self: Process | undefined;
@@ -169,7 +171,7 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
         `${this.#name} was made in process ${this.#parentPid}: it can only be started there`,
       );
     }
-    if (family.self?.daemon) {
+    if (family.self?.daemon && !family.mayHaveChildren) {
       throw new ProcessError(
         'ERR_MP_DAEMON_CHILDREN',
         `daemonic processes are not allowed to have children: start ${this.#name} elsewhere, or make ${family.self.name} no daemon`,
@@ -251,6 +253,11 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
   static becomeChild(name: string, parent: { readonly name: string; readonly pid: number }, sentinel?: number): void {
     currentProcess().name = name;
     family = new Family(family.self, new ParentProcess(parent.name, parent.pid, sentinel));
+  }
+
+  /** @internal This process may have children, whatever it is: they end with it, as it ends with its parent. */
+  static allowChildren(): void {
+    family.mayHaveChildren = true;
   }
 
   /** What a child of `subject` runs. */
@@ -669,6 +676,17 @@ export class ParentProcess {
     return process.ppid === this.pid;
   }
 
+  /** @internal A descriptor that is readable once it has ended; undefined if it has. The caller closes it. */
+  openSentinel(): number | undefined {
+    if (this.#sentinel !== undefined) return native.duplicateDescriptor(this.#sentinel);
+    if (!this.isAlive()) return undefined;
+    const watch = native.openExitWatch(this.pid);
+    // The number may have been reused before it was opened; being somebody else's child by then tells.
+    if (this.isAlive()) return watch;
+    closeSync(watch);
+    return undefined;
+  }
+
   /**
    * Blocks until the parent has ended, or for `timeoutMs` milliseconds.
    *
@@ -677,11 +695,9 @@ export class ParentProcess {
    */
   join(timeoutMs?: number): boolean {
     const timeout = checkTimeout(timeoutMs);
-    if (!this.isAlive()) return true;
-    const watch = native.openExitWatch(this.pid);
+    const watch = this.openSentinel();
+    if (watch === undefined) return true;
     try {
-      // The number may have been reused before it was opened; being somebody else's child by then tells.
-      if (!this.isAlive()) return true;
       const { readable, interruptedBy } = native.waitFd(watch, timeout);
       if (interruptedBy !== undefined) throw new InterruptedError('join() of the parent', signalName(interruptedBy));
       return readable || !this.isAlive();

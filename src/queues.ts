@@ -5,37 +5,18 @@ import { inspect } from 'node:util';
 
 import type { Kind } from '../index.js';
 import { channels } from './diagnostics.ts';
-import { Empty, Full, InterruptedError, ProcessError, ShutDown, invalidArgument } from './errors.ts';
+import { Empty, Full, ProcessError, ShutDown, invalidArgument } from './errors.ts';
 import { refuseToSerialize } from './inherit-only.ts';
 import { fast, native } from './native.ts';
 import { checkInteger, checkTimeout, checkWaitOptions, type WaitOptions } from './options.ts';
+import { FRAME, code, explain, findMemory, input, out, putMessage, writing } from './queues/messages.ts';
 import { decode, encode } from './serialize/index.ts';
 import { checkCanShare } from './shared/block.ts';
 import { addKind, passable } from './shared/passing.ts';
-import { signalName } from './signals.ts';
 import { AsyncTurns } from './synchronize/turns.ts';
 import { waitAsync } from './synchronize/waits.ts';
 
-/** What native calls answer that come to nothing; one from `interrupted` down is that minus the signal. */
-const code = { timedOut: -1, shutDown: -2, tooLong: -3, interrupted: -100 } as const;
-
-/** Bytes before each message of several. */
-const FRAME = 4;
-
-/** Memory that small messages go through. */
-let out: Buffer;
-let input: Buffer;
-/** A getter of a value that is being written may put something itself. */
-let isWriting = false;
-
 const collected = new FinalizationRegistry<number>((number) => native.queueClose(number));
-
-/** What a call came to that has not put or got anything; undefined for "not in time". @throws if that is for good. */
-function explain(result: number, what: string): undefined {
-  if (result === code.timedOut) return undefined;
-  if (result === code.shutDown) throw new ShutDown(`${what}: the queue was shut down`);
-  throw new InterruptedError(what, signalName(code.interrupted - result));
-}
 
 /** The number of a queue of the parent's that the next constructor gives an object. */
 let opened: number | undefined;
@@ -54,11 +35,7 @@ export abstract class AnyQueue<T> {
   /** @internal */
   constructor(max: number) {
     checkCanShare();
-    if (out === undefined) {
-      const scratch = native.queueScratch();
-      out = Buffer.from(scratch.out);
-      input = Buffer.from(scratch.input);
-    }
+    findMemory();
     this.#max = max;
     this.#number = opened ?? native.queueCreate(max);
     this.#getters = new AsyncTurns('items', this.#number);
@@ -166,19 +143,7 @@ export abstract class AnyQueue<T> {
   }
 
   #put(item: T, timeoutMs: number): boolean {
-    let result: number;
-    const wasWriting = isWriting;
-    isWriting = true;
-    try {
-      const encoded = encode(wasWriting ? Buffer.alloc(0) : out, 0, item);
-      isWriting = wasWriting;
-      result =
-        typeof encoded === 'number'
-          ? fast.queuePut(this.#number, encoded, timeoutMs)
-          : native.queuePutParts(this.#number, encoded as Uint8Array[], timeoutMs);
-    } finally {
-      isWriting = wasWriting;
-    }
+    const result = putMessage(this.#number, item, timeoutMs);
     return result > 0 || (explain(result, 'put()') ?? false);
   }
 
@@ -246,19 +211,14 @@ export abstract class AnyQueue<T> {
       // As many as fit the memory for small ones.
       const ends: number[] = [];
       let end = 0;
-      if (!isWriting) {
-        isWriting = true;
-        try {
-          for (let i = done; i < items.length && end + FRAME < out.length; i += 1) {
-            const encoded = encode(out, end + FRAME, items[i]);
-            if (typeof encoded !== 'number') break;
-            out.writeUInt32LE(encoded - end - FRAME, end);
-            ends.push((end = encoded));
-          }
-        } finally {
-          isWriting = false;
+      writing((room) => {
+        for (let i = done; i < items.length && end + FRAME < room.length; i += 1) {
+          const encoded = encode(room, end + FRAME, items[i]);
+          if (typeof encoded !== 'number') break;
+          room.writeUInt32LE(encoded - end - FRAME, end);
+          ends.push((end = encoded));
         }
-      }
+      });
       if (ends.length === 0) {
         if (!this.putItem(items[done] as T, left())) return done;
         done += 1;

@@ -38,6 +38,9 @@ export interface Bound {
   readonly [boundMethod]: StartMethod;
 }
 
+/** What is bound to a method and nothing else. */
+export const boundTo = (name: StartMethodName): Bound => ({ [boundMethod]: findMethod(name) });
+
 /** The method of a context. */
 export function methodOf(context: unknown): StartMethod {
   const method = (context as Partial<Bound> | null | undefined)?.[boundMethod];

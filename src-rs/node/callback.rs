@@ -63,6 +63,21 @@ impl Callback {
         }
     }
 
+    /// Calls it in the midst of a call from JavaScript. What it throws is that call's to pass on, at once.
+    pub fn call_within(self) -> napi::Result<()> {
+        let (mut function, mut receiver, mut result) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        // SAFETY: JavaScript of this environment is calling us.
+        let status = unsafe {
+            sys::napi_get_reference_value(self.env, self.function, &raw mut function);
+            sys::napi_get_global(self.env, &raw mut receiver);
+            sys::napi_call_function(self.env, receiver, function, 0, ptr::null(), &raw mut result)
+        };
+        if status == sys::Status::napi_ok && !is_unwinding() {
+            return Ok(());
+        }
+        Err(napi::Error::new(napi::Status::PendingException, String::new()))
+    }
+
     /// Drops an exception that an unwinding left pending.
     pub fn clear_pending_exception(self) {
         // SAFETY: as in `call`.

@@ -1,6 +1,6 @@
 //! The table of children, and the event loop's interest in it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::os::fd::{BorrowedFd, IntoRawFd};
 
 use napi::bindgen_prelude::Function;
@@ -146,6 +146,30 @@ pub fn poll_child(env: Env, pid: i32) -> Result<Option<Ended>> {
     Ok(status.map(|status| ended(pid, status)))
 }
 
+thread_local! {
+    static BEFORE_BLOCKING: Cell<Option<Callback>> = const { Cell::new(None) };
+    static IS_ASKED_FOR: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Has `action`, the same each time, called once before this thread next blocks in a call of this package.
+#[napi]
+pub fn before_blocking(env: Env, action: Function<'_, (), ()>) -> Result<()> {
+    if BEFORE_BLOCKING.get().is_none() {
+        BEFORE_BLOCKING.set(Some(Callback::new(env, &action)?));
+    }
+    IS_ASKED_FOR.set(true);
+    Ok(())
+}
+
+/// Does what is to be done before this thread blocks; to be called before anything is held. An error is to be passed on at
+/// once: this may be a child by now that abandons its stack.
+pub fn about_to_block() -> Result<()> {
+    if !IS_ASKED_FOR.replace(false) {
+        return Ok(());
+    }
+    BEFORE_BLOCKING.get().map_or(Ok(()), Callback::call_within)
+}
+
 /// Calls `action` with what ends a blocking wait of this program.
 pub fn with_interrupts<T>(env: Env, action: impl FnOnce(Interrupts<'_>) -> T) -> Result<T> {
     let event_loop: *mut Loop = env.get_uv_event_loop()?.cast();
@@ -179,6 +203,7 @@ pub struct Joined {
 /// program handles asks it to end.
 #[napi]
 pub fn join_child(env: Env, pid: i32, timeout_ms: f64) -> Result<Joined> {
+    about_to_block()?;
     let outcome = with_interrupts(env, |interrupts| {
         reaper::join(pid, Deadline::after_ms(timeout_ms), interrupts)
     })?;
@@ -247,6 +272,9 @@ pub struct Readable {
 /// Blocks until `fd` is readable, the timeout has passed, or a signal that the program handles asks it to end.
 #[napi]
 pub fn wait_fd(env: Env, fd: i32, timeout_ms: f64) -> Result<Readable> {
+    if timeout_ms > 0.0 {
+        about_to_block()?;
+    }
     // SAFETY: the number is only lent to poll, which reports one that is not open.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
     let is_readable = || {

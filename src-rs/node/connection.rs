@@ -15,7 +15,7 @@ use node_multiprocessing_core::connection::{
 use node_multiprocessing_core::process::blocking::Outcome;
 use node_multiprocessing_core::sys::socket;
 
-use super::children::with_interrupts;
+use super::children::{about_to_block, with_interrupts};
 use super::error::to_js;
 
 /// What receiving returns: the length of a message that is in the scratch memory, or one of these; one below -100 is -100
@@ -236,6 +236,9 @@ pub fn connection_receive(
     let scratch = unsafe { scratch.as_mut() };
     if scratch.len() < SCRATCH {
         return Err(napi::Error::from_reason("the scratch memory is too small"));
+    }
+    if block {
+        about_to_block()?;
     }
     let connection = held.open()?;
     let mut intake = Intake {

@@ -116,6 +116,8 @@ fn add<F: FastCall>(env: Env, calls: &mut Object<'_>, name: &CStr) -> Result<()>
   semaphoreRelease(handle: number, count: number): number
   queuePut(queue: number, length: number, timeoutMs: number): number
   queueGet(queue: number, timeoutMs: number): number
+  queueTake(queue: number, timeoutMs: number, claim: number): number
+  queueTaken(queue: number): number
   queuePutMany(queue: number, length: number, timeoutMs: number): number
   queueGetMany(queue: number, max: number, timeoutMs: number): number
   queueLength(queue: number): number
@@ -129,6 +131,8 @@ pub fn fast_calls(env: &Env) -> Result<Object<'_>> {
     add::<sync::SemaphoreRelease>(*env, &mut calls, c"semaphoreRelease")?;
     add::<queue::QueuePut>(*env, &mut calls, c"queuePut")?;
     add::<queue::QueueGet>(*env, &mut calls, c"queueGet")?;
+    add::<queue::QueueTake>(*env, &mut calls, c"queueTake")?;
+    add::<queue::QueueTaken>(*env, &mut calls, c"queueTaken")?;
     add::<queue::QueuePutMany>(*env, &mut calls, c"queuePutMany")?;
     add::<queue::QueueGetMany>(*env, &mut calls, c"queueGetMany")?;
     add::<queue::QueueLength>(*env, &mut calls, c"queueLength")?;

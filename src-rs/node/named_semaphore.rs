@@ -8,7 +8,7 @@ use node_multiprocessing_core::process::blocking::{self, Outcome, Wake};
 use node_multiprocessing_core::sys::clock::Deadline;
 use node_multiprocessing_core::sys::named_semaphore::{self, NamedSemaphore};
 
-use super::children::with_interrupts;
+use super::children::{about_to_block, with_interrupts};
 use super::error::to_js;
 use super::sync::code;
 
@@ -36,6 +36,7 @@ pub fn named_semaphore_acquire(
     #[napi(ts_arg_type = "object")] semaphore: &External<NamedSemaphore>,
     timeout_ms: f64,
 ) -> Result<i32> {
+    about_to_block()?;
     let outcome = with_interrupts(env, |interrupts| {
         let wake = Wake::Asking(LONGEST_SLEEP_MS);
         blocking::wait(wake, Deadline::after_ms(timeout_ms), interrupts, || {

@@ -13,20 +13,26 @@ use napi::{Env, Result, check_status, sys};
 use napi_derive::napi;
 
 use node_multiprocessing_core::process::blocking::{Interrupts, Outcome};
-use node_multiprocessing_core::queue::queue::{Came, Queue, Until, What};
+use node_multiprocessing_core::queue::queue::{Came, Claim, Queue, Until, What};
 use node_multiprocessing_core::shared::arena::Place;
 use node_multiprocessing_core::sync::wait;
 use node_multiprocessing_core::sys::allocator;
 use node_multiprocessing_core::sys::clock::Deadline;
 use node_multiprocessing_core::sys::sparse::Sparse;
 
-use super::children::with_interrupts;
+use super::children::{about_to_block, with_interrupts};
 use super::error::to_js;
 use super::fast::{Arguments, FastCall};
 
 /// Bytes of each piece of memory for small messages.
 #[napi]
 pub const QUEUE_SCRATCH_SIZE: u32 = 1 << 17;
+
+/// Bits below the number of a message in a claim, and what they are at first.
+#[napi]
+pub const CLAIM_SHIFT: u32 = Claim::SHIFT;
+#[napi]
+pub const CLAIM_FRESH: u32 = Claim::FRESH;
 
 /// What calls return that come to nothing; one from -100 down is -100 minus the signal that interrupted it.
 mod code {
@@ -128,6 +134,7 @@ fn waiting(
     env: Env,
     action: impl FnOnce(Interrupts<'_>) -> node_multiprocessing_core::Result<Came<u64>>,
 ) -> Result<i32> {
+    about_to_block()?;
     answer(env, with_interrupts(env, action)?)
 }
 
@@ -232,21 +239,47 @@ pub struct QueueGet;
 
 impl FastCall for QueueGet {
     fn run(env: Env, arguments: Arguments) -> Result<i32> {
-        let queue = queue(arguments.number(0)?)?;
-        let timeout_ms = arguments.number(1)?;
-        IN.with(
-            |input| match queue.get_at_once(&mut input.room()[..SMALL], timeout_ms > 0.0) {
-                Ok(None) => waiting(env, |interrupts| {
-                    queue.get(
-                        &mut input.room()[..SMALL],
-                        Deadline::after_ms(timeout_ms),
-                        interrupts,
-                    )
-                }),
-                Ok(Some(came)) => answer(env, Ok(came)),
-                Err(error) => answer(env, Err(error)),
-            },
-        )
+        get(env, arguments, None)
+    }
+}
+
+/// `queueTake(queue, timeoutMs, claim)`: `queueGet` that leaves word of the message that it takes.
+#[derive(Debug)]
+pub struct QueueTake;
+
+impl FastCall for QueueTake {
+    fn run(env: Env, arguments: Arguments) -> Result<i32> {
+        let claim = claim(env, arguments.number(2)?)?;
+        get(env, arguments, Some(claim))
+    }
+}
+
+fn claim(env: Env, place: f64) -> Result<Claim> {
+    Claim::at(Place::from_number(place as u64)).map_err(|error| to_js(env, &error))
+}
+
+fn get(env: Env, arguments: Arguments, claim: Option<Claim>) -> Result<i32> {
+    let queue = queue(arguments.number(0)?)?;
+    let timeout_ms = arguments.number(1)?;
+    IN.with(|input| {
+        let room = &mut input.room()[..SMALL];
+        match queue.get_at_once(room, claim, timeout_ms > 0.0) {
+            Ok(None) => waiting(env, |interrupts| {
+                queue.get(room, claim, Deadline::after_ms(timeout_ms), interrupts)
+            }),
+            Ok(Some(came)) => answer(env, Ok(came)),
+            Err(error) => answer(env, Err(error)),
+        }
+    })
+}
+
+/// `queueTaken(queue)`: how many messages were ever taken, in 32 bits.
+#[derive(Debug)]
+pub struct QueueTaken;
+
+impl FastCall for QueueTaken {
+    fn run(_: Env, arguments: Arguments) -> Result<i32> {
+        Ok(queue(arguments.number(0)?)?.taken().cast_signed())
     }
 }
 
@@ -309,15 +342,22 @@ pub fn queue_last_length() -> f64 {
     LAST_LENGTH.get() as f64
 }
 
-/// Takes a message into `into`; 1 once that is done. As `queueGet`.
+/// Takes a message into `into`; 1 once that is done. As `queueGet`, or with a `claim` as `queueTake`.
 #[napi(catch_unwind)]
-pub fn queue_get_into(env: Env, number: u32, mut into: Uint8Array, timeout_ms: f64) -> Result<i32> {
+pub fn queue_get_into(
+    env: Env,
+    number: u32,
+    mut into: Uint8Array,
+    timeout_ms: f64,
+    claimed_at: Option<f64>,
+) -> Result<i32> {
     let queue = queue(f64::from(number))?;
+    let claim = claimed_at.map(|place| claim(env, place)).transpose()?;
     allocator::keep_what_is_freed();
     // SAFETY: JavaScript waits for the call, and nobody else knows the memory.
     let room = unsafe { into.as_mut() };
     waiting(env, |interrupts| {
-        let came = queue.get(room, Deadline::after_ms(timeout_ms), interrupts)?;
+        let came = queue.get(room, claim, Deadline::after_ms(timeout_ms), interrupts)?;
         if let Came::Done(length) = came {
             LAST_LENGTH.set(length);
             return Ok(Came::Done(1));

@@ -161,6 +161,18 @@ pub fn end_with(env: Env, sentinel: i32) -> Result<()> {
     death::end_with(sentinel).map_err(|error| to_js(env, &error))
 }
 
+/// Child: leads a process group of its own from now on, all of which ends when the process behind `sentinel` does, which is its own
+/// from now on.
+#[napi(catch_unwind)]
+pub fn lead_group(env: Env, sentinel: i32) -> Result<()> {
+    // SAFETY: opened just now, and given away by the caller.
+    let sentinel = unsafe { OwnedFd::from_raw_fd(sentinel) };
+    death::end_group_with(sentinel).map_err(|error| to_js(env, &error))?;
+    // The kernel would end this process alone.
+    death::end_with_parent(false, 0);
+    Ok(())
+}
+
 /// Child: gets the arenas of its parent, whose files are its own from now on.
 #[napi(catch_unwind)]
 pub fn adopt_arenas(env: Env, files: Vec<i32>, seats: Vec<u32>) -> Result<()> {

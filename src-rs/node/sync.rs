@@ -25,7 +25,7 @@ use node_multiprocessing_core::uv::child_loop::free;
 use node_multiprocessing_core::uv::ffi::{Handle, HandleMemory, Loop, uv};
 
 use super::callback::Callback;
-use super::children::with_interrupts;
+use super::children::{about_to_block, with_interrupts};
 use super::error::to_js;
 use super::fast::{Arguments, FastCall};
 
@@ -159,9 +159,11 @@ fn queue(kind: Kind, handle: f64, recover: bool) -> std::result::Result<Box<dyn 
 
 fn obtain(env: Env, want: impl Want, timeout_ms: f64) -> Result<i32> {
     let deadline = Deadline::after_ms(timeout_ms);
-    let outcome = match wait::at_once(&want, deadline) {
-        Some(outcome) => Ok(outcome),
-        None => with_interrupts(env, |interrupts| wait::obtain(want, deadline, interrupts))?,
+    let outcome = if let Some(outcome) = wait::at_once(&want, deadline) {
+        Ok(outcome)
+    } else {
+        about_to_block()?;
+        with_interrupts(env, |interrupts| wait::obtain(want, deadline, interrupts))?
     };
     code_of_outcome(env, outcome)
 }
@@ -297,6 +299,7 @@ pub fn event_wait(env: Env, handle: f64, timeout_ms: f64) -> Result<i32> {
 #[napi(catch_unwind)]
 pub fn condition_begin(env: Env, handle: f64) -> Result<()> {
     let place = Place::from_number(handle as u64);
+    about_to_block()?;
     let sleeper = Sleeper::begin(place, false).map_err(|error| to_js(env, &error))?;
     SLEEPER.set(Some(sleeper));
     Ok(())
@@ -359,6 +362,7 @@ pub fn barrier_expect(env: Env, handle: f64, pid: i32) -> Result<()> {
 /// Waits at a barrier. Whoever gets the highest index opens it by `barrierComplete`.
 #[napi(catch_unwind)]
 pub fn barrier_wait(env: Env, handle: f64, timeout_ms: f64) -> Result<i32> {
+    about_to_block()?;
     let party = Party::begin(barrier_at(env, handle)?, false).map_err(|error| to_js(env, &error))?;
     let outcome = with_interrupts(env, |interrupts| {
         party.wait(Deadline::after_ms(timeout_ms), interrupts)

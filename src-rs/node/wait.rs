@@ -7,7 +7,7 @@ use node_multiprocessing_core::process::blocking::Outcome;
 use node_multiprocessing_core::process::{raw, reaper};
 use node_multiprocessing_core::sys::wait;
 
-use super::children::with_interrupts;
+use super::children::{about_to_block, with_interrupts};
 use super::error::to_js;
 
 /// A child and its status word.
@@ -25,6 +25,7 @@ pub struct Waited {
 #[napi]
 pub fn waitpid(env: Env, pid: i32, options: i32) -> Result<Waited> {
     let outcome = if options & libc::WNOHANG == 0 {
+        about_to_block()?;
         with_interrupts(env, |interrupts| raw::wait(pid, options, interrupts))?
     } else {
         wait::waitpid(pid, options).map(Outcome::Done)

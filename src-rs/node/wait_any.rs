@@ -13,7 +13,7 @@ use node_multiprocessing_core::sync::wait::{Queued, Wait, Want};
 use node_multiprocessing_core::sys::clock::Deadline;
 use node_multiprocessing_core::sys::fd::{Wanted, bell, drain, ready_now};
 
-use super::children::with_interrupts;
+use super::children::{about_to_block, with_interrupts};
 use super::error::to_js;
 use super::queue::until;
 use super::sync::begin_by_doorbell;
@@ -122,6 +122,7 @@ pub fn wait_any(env: Env, fds: Vec<i32>, write: bool, queues: Vec<f64>, timeout_
     if timeout_ms <= 0.0 {
         return Ok(AnyReady::default());
     }
+    about_to_block()?;
     let deadline = Deadline::after_ms(timeout_ms);
     let outcome = with_interrupts(env, |interrupts| any.wait(deadline, interrupts))?;
     Ok(match outcome.map_err(fail)? {

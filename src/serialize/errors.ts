@@ -6,6 +6,8 @@ import { types } from 'node:util';
 
 import { BufferTooShort, EOFError } from '../connection/errors.ts';
 import * as ours from '../errors.ts';
+import * as executor from '../executor/errors.ts';
+import { RemoteTraceback, WorkerLostError } from '../pool/errors.ts';
 import { AbandonedLockError } from '../synchronize/abandoned.ts';
 import { addFamily, formOf, type Form } from './forms.ts';
 import { needsEnvelope, put, takeApart } from './stand-ins.ts';
@@ -51,6 +53,13 @@ for (const Class of [
   AbandonedLockError,
   EOFError,
   BufferTooShort,
+  ours.TimeoutError,
+  WorkerLostError,
+  RemoteTraceback,
+  executor.BrokenExecutor,
+  executor.BrokenProcessPool,
+  executor.CancelledError,
+  executor.InvalidStateError,
 ]) {
   addErrorClass(Class.name, Class.prototype as object);
 }

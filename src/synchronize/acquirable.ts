@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 
 import type { HolderEnd, Kind } from '../../index.js';
 import { channels } from '../diagnostics.ts';
-import { InterruptedError, ProcessError, invalidArgument } from '../errors.ts';
+import { InterruptedError, TimeoutError, invalidArgument } from '../errors.ts';
 import { refuseToSerialize } from '../inherit-only.ts';
 import { native } from '../native.ts';
 import { checkFunction, checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
@@ -161,10 +161,7 @@ export abstract class Acquirable {
   async withAsync<T>(fn: (acquired: true) => T | PromiseLike<T>, options?: WaitOptions): Promise<T> {
     checkFunction(fn ?? null, 'fn');
     if (!(await this.acquireAsync(options))) {
-      throw new ProcessError(
-        'ERR_MP_TIMEOUT',
-        `the ${this.constructor.name} was not free within ${options?.timeoutMs} ms`,
-      );
+      throw new TimeoutError(`the ${this.constructor.name} was not free within ${options?.timeoutMs} ms`);
     }
     try {
       return await fn(true);

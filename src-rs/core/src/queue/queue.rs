@@ -1,6 +1,6 @@
 //! Processes take turns at a ring, and wait for messages and for room.
 
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 
 use super::ring::{self, ReaderSide, Ring, WriterSide};
 use crate::error::Result;
@@ -11,7 +11,7 @@ use crate::shared::records::Count;
 use crate::sync::lock::Lock;
 use crate::sync::spin;
 use crate::sync::wait::{self, Taken, Want};
-use crate::sys::clock::Deadline;
+use crate::sys::clock::{self, Deadline};
 use crate::sys::sparse::Sparse;
 
 /// Where things lie in a queue's block of shared memory.
@@ -35,6 +35,39 @@ pub const FRAME: usize = 4;
 /// How long a call that does not wait lets another process finish what it is at, in milliseconds. It takes some
 /// microseconds; one that is stopped meanwhile takes for ever.
 const PATIENCE_MS: f64 = 100.0;
+
+/// Where a reader says what it takes, in its turn and before it is gone from the queue: so whoever is killed at any moment has
+/// left word of the message that it may have taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim {
+    /// The number of the message, shifted by [`Claim::SHIFT`], and below it [`Claim::FRESH`], which the reader changes later.
+    word: &'static AtomicU32,
+    /// When, as the bits of a number of milliseconds of the monotonic clock.
+    since: &'static AtomicU64,
+}
+
+impl Claim {
+    /// Bits below the number of the message.
+    pub const SHIFT: u32 = 2;
+    /// What they are at first.
+    pub const FRESH: u32 = 1;
+    const SINCE_AT: u64 = 8;
+
+    /// That at `place`.
+    pub fn at(place: Place) -> Result<Self> {
+        let arena = arena::of(place)?;
+        Ok(Self {
+            word: arena.word(place.offset())?,
+            since: arena.wide_word(place.offset() + Self::SINCE_AT)?,
+        })
+    }
+
+    fn make(self, number: u32) {
+        let now_ms = clock::monotonic_ns() as f64 / 1e6;
+        self.since.store(now_ms.to_bits(), SeqCst);
+        self.word.store(number << Self::SHIFT | Self::FRESH, SeqCst);
+    }
+}
 
 /// What a call came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -247,6 +280,12 @@ impl Queue {
         !self.block.has_room()
     }
 
+    /// How many messages were ever taken; wraps. The number of the oldest one that is there.
+    #[must_use]
+    pub fn taken(&self) -> u32 {
+        self.ring().taken()
+    }
+
     /// What to wait for.
     #[must_use]
     pub fn until(&self, what: What) -> Until {
@@ -363,8 +402,17 @@ impl Queue {
         }
     }
 
-    fn reading<'a>(&'a self, into: &'a mut [u8]) -> impl FnMut(Ring<'_>) -> Result<Option<Came<u64>>> + 'a {
+    fn reading<'a>(
+        &'a self,
+        into: &'a mut [u8],
+        claim: Option<Claim>,
+    ) -> impl FnMut(Ring<'_>) -> Result<Option<Came<u64>>> + 'a {
         move |ring| {
+            if let Some(claim) = claim
+                && !ring.is_empty()
+            {
+                claim.make(ring.taken());
+            }
             Ok(match ring.read(into)? {
                 Some(length) if length > into.len() as u64 => Some(Came::TooLong(length)),
                 Some(length) => Some(Came::Done(length)),
@@ -477,8 +525,13 @@ impl Queue {
     }
 
     /// Takes the oldest message into `into`: its length. `None`: it has to be waited for.
-    pub fn get_at_once(&self, into: &mut [u8], spins: bool) -> Result<Option<Came<u64>>> {
-        let came = self.at_once(self.readers, &self.items, spins, &mut self.reading(into))?;
+    pub fn get_at_once(
+        &self,
+        into: &mut [u8],
+        claim: Option<Claim>,
+        spins: bool,
+    ) -> Result<Option<Came<u64>>> {
+        let came = self.at_once(self.readers, &self.items, spins, &mut self.reading(into, claim))?;
         if let Some(Came::Done(_)) = came {
             self.after_reading(1);
         }
@@ -486,13 +539,19 @@ impl Queue {
     }
 
     /// Takes the oldest message into `into`, waiting for it: its length.
-    pub fn get(&self, into: &mut [u8], deadline: Deadline, interrupts: Interrupts<'_>) -> Result<Came<u64>> {
+    pub fn get(
+        &self,
+        into: &mut [u8],
+        claim: Option<Claim>,
+        deadline: Deadline,
+        interrupts: Interrupts<'_>,
+    ) -> Result<Came<u64>> {
         let came = self.in_time(
             self.readers,
             &self.items,
             deadline,
             interrupts,
-            &mut self.reading(into),
+            &mut self.reading(into, claim),
         )?;
         if let Came::Done(_) = came {
             self.after_reading(1);

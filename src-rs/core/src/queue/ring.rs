@@ -172,6 +172,12 @@ impl Ring<'_> {
         self.len() == 0
     }
 
+    /// How many messages were ever taken; wraps.
+    #[must_use]
+    pub fn taken(self) -> u32 {
+        self.head().count()
+    }
+
     fn header(&self, offset: u64) -> Result<&[AtomicU64; 2]> {
         if offset > self.memory.size() - HEADER || !offset.is_multiple_of(UNIT) {
             return Err(CORRUPT);

@@ -10,8 +10,23 @@ use crate::sys::signal::Blocked;
 /// Enough for a thread that only sleeps and sends a signal.
 const STACK: usize = 128 << 10;
 
+/// Makes this process, with what it will start, a group of its own, and has a thread end that once the process behind `sentinel`
+/// has ended.
+pub fn end_group_with(sentinel: OwnedFd) -> Result<()> {
+    // SAFETY: setpgid takes two numbers and touches no memory of ours.
+    if unsafe { libc::setpgid(0, 0) } != 0 {
+        return Err(Error::last("setpgid"));
+    }
+    kill_after(sentinel, 0)
+}
+
 /// Has a thread end this process, whatever that does, once the process behind `sentinel` has ended.
 pub fn end_with(sentinel: OwnedFd) -> Result<()> {
+    // SAFETY: getpid cannot fail and touches no memory of ours.
+    kill_after(sentinel, unsafe { libc::getpid() })
+}
+
+fn kill_after(sentinel: OwnedFd, whom: i32) -> Result<()> {
     use std::os::fd::AsFd;
     // Signals are the main thread's.
     let _blocked = Blocked::all()?;
@@ -23,7 +38,7 @@ pub fn end_with(sentinel: OwnedFd) -> Result<()> {
                 wait_readable(sentinel.as_fd(), Deadline::after_ms(f64::INFINITY))
             {}
             // SAFETY: kill takes two numbers and touches no memory of ours.
-            unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+            unsafe { libc::kill(whom, libc::SIGKILL) };
         })
         .map(drop)
         .map_err(|_| Error::last("pthread_create"))

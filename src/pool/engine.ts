@@ -1,0 +1,778 @@
+/**
+ * What pools and executors have in common: workers that are started, replaced and ended, tasks for them, and their answers.
+ *
+ * Tasks and answers are in shared memory: workers go on by themselves while the event loop of this process is held up. What this
+ * process has to do, it does whenever it waits for a task: from its event loop, or in a call that blocks.
+ */
+import { waitReady } from '../connection/ready.ts';
+import type { Context } from '../context.ts';
+import { channels } from '../diagnostics.ts';
+import { ForkError, ProcessError, TimeoutError } from '../errors.ts';
+import { packageRoot } from '../package-root.ts';
+import { Process } from '../process.ts';
+import { signalName } from '../signals.ts';
+import { currentMethod, methodOf, type Bound, type StartMethodName } from '../start-methods.ts';
+import { Channel, type Message } from './channel.ts';
+import { WorkerLostError, traced } from './errors.ts';
+import { FunctionTable, ImportedFunctions, type AnyFunction } from './functions.ts';
+import { Generation, type Worker } from './generation.ts';
+import { OomWatch } from './oom.ts';
+import { Said, answerFacts, answerSince, answerTook, type Failure } from './protocol.ts';
+import type { Outcome, Task } from './task.ts';
+import { Timeline } from './timeline.ts';
+import { race } from '../wait.ts';
+import { startSoon } from './start-soon.ts';
+import { serve, type Kit } from './worker.ts';
+
+/** Names of workers begin with these, as Python's. */
+const prefixes: Record<StartMethodName, string> = { fork: 'Fork', forkserver: 'ForkServer', spawn: 'Spawn' };
+
+/** So often in a row a worker may end by itself before it is ready. */
+const MOST_FAILURES = 3;
+/** The same, if it is killed. */
+const MOST_KILLS = 100;
+/** How long workers have to end when they are asked to, in milliseconds. */
+const GRACE_MS = 1000;
+/** How long it is until a start is tried again that the system has refused, in milliseconds. */
+const RETRY_MS = 50;
+/** So many generations of workers are no accident. */
+const MANY_GENERATIONS = 20;
+
+/** What an engine is to be. */
+export interface EngineOptions {
+  /** How it is called in messages. */
+  readonly title: string;
+  readonly processes: number;
+  readonly context: Bound | undefined;
+  readonly initializer: AnyFunction | undefined;
+  readonly initargs: readonly unknown[];
+  /** Functions that forked workers are to know besides. */
+  readonly functions: readonly AnyFunction[];
+  /** A worker ends after so many tasks. */
+  readonly maxTasks: number;
+  /** A worker ends once it has so much private memory, in bytes. */
+  readonly maxMemory: number;
+  readonly prefixesOutput: boolean;
+  /** Workers are started when there is work for them, and not before. */
+  readonly onDemand: boolean;
+  /** Called when a worker has ended that should not have; true if nothing may be done with the others any more. */
+  readonly breaks: (error: ProcessError) => boolean;
+  /** What waits when the workers cannot be used any more is told so. */
+  readonly broken: (cause: ProcessError) => ProcessError;
+}
+
+/** How a worker stands; see `stats()` of `Pool`. */
+export interface WorkerStats {
+  readonly name: string;
+  readonly pid: number;
+  /** Tasks that it has done. */
+  readonly tasks: number;
+  /** Milliseconds that it was at work on them. */
+  readonly busyMs: number;
+  /** Bytes of memory when it last looked; 0 if it did not yet. */
+  readonly memory: number;
+  /** Whether it has a task now. */
+  readonly busy: boolean;
+}
+
+type State = 'broken' | 'closing' | 'open' | 'terminated';
+
+/** Milliseconds of the monotonic clock, as workers have it. */
+function monotonicMs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1000 + nanoseconds / 1e6;
+}
+
+/** Workers and their tasks. */
+export class Engine {
+  readonly timeline = new Timeline();
+  readonly #options: EngineOptions;
+  readonly #method: StartMethodName;
+  readonly #functions: FunctionTable;
+  readonly #answers = new Channel();
+  readonly #owner = process.pid;
+  readonly #oom = new OomWatch();
+  #state: State = 'open';
+  #failure: ProcessError | undefined;
+  #current: Generation | undefined;
+  readonly #generations = new Set<Generation>();
+  #generationCount = 0;
+  readonly #workers = new Map<number, Worker>();
+  #workerCount = 0;
+  #hasStarted = false;
+  #restarts = 0;
+  /** Ends of workers in a row that were not ready yet. */
+  #failures = 0;
+  #kills = 0;
+  #watch: AbortController | undefined;
+  #isPuttingBack = false;
+  /** Tasks that may run for some time only, and the shortest of these times. */
+  readonly #timed = new Set<Task>();
+  #shortestMs = Infinity;
+  #timer: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #killAt = Infinity;
+  #isOver = false;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#method = (options.context === undefined ? currentMethod() : methodOf(options.context)).name;
+    this.#functions = this.#method === 'fork' ? new FunctionTable() : new ImportedFunctions();
+    for (const fn of options.functions) this.#functions.add(fn);
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  get method(): StartMethodName {
+    return this.#method;
+  }
+
+  /** How many tasks have not been answered. */
+  get outstanding(): number {
+    let count = 0;
+    for (const generation of this.#generations) count += generation.outstanding.size;
+    return count;
+  }
+
+  /** Workers that were started in place of others. */
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  stats(): WorkerStats[] {
+    return [...this.#workers.values()].map((worker) => {
+      const { generation, slot, name, pid, tasks, busyMs } = worker;
+      const busy = generation.heldBy(worker) !== undefined;
+      return { name, pid, tasks, busyMs, memory: generation.slots.memory(slot), busy };
+    });
+  }
+
+  /** Live workers. */
+  get workers(): Process[] {
+    return [...this.#workers.values()].map((worker) => worker.process);
+  }
+
+  /** @throws ProcessError unless tasks can be given to it, in this process. */
+  checkOpen(what: string): void {
+    this.checkMine(what);
+    if (this.#failure) throw this.#options.broken(this.#failure);
+    if (this.#state === 'open') return;
+    const how = this.#state === 'closing' ? 'was closed' : 'was terminated';
+    throw new ProcessError('ERR_MP_CLOSED', `${what}: the ${this.#options.title} ${how}; make a new one`);
+  }
+
+  /** @throws ProcessError in another process than that which made it. */
+  checkMine(what: string): void {
+    if (process.pid === this.#owner) return;
+    throw new ProcessError(
+      'ERR_MP_NOT_MY_CHILD',
+      `${what}: this ${this.#options.title} belongs to process ${this.#owner}; make another one in process ${process.pid}`,
+    );
+  }
+
+  /** Gives tasks to the workers. What cannot be carried is the task's error. */
+  submit(tasks: readonly Task[]): void {
+    let generation: Generation | undefined;
+    for (const task of tasks) {
+      try {
+        const fn = this.#number(task.fn);
+        generation = this.#generationFor(fn);
+        generation.put(task, fn);
+      } catch (error) {
+        task.settle({ error });
+        continue;
+      }
+      if (task.timeoutMs < Infinity) {
+        this.#timed.add(task);
+        this.#shortestMs = Math.min(this.#shortestMs, task.timeoutMs);
+      }
+    }
+    if (generation === undefined) return;
+    try {
+      this.start();
+    } catch (error) {
+      for (const task of tasks) this.#settle(task, { error });
+    }
+    this.#watchAnswers();
+    this.#armTimer();
+  }
+
+  /**
+   * Starts the workers, where they need not wait for the function of the first task. Forked ones do: until there is one, until the
+   * event loop turns, or until this process blocks.
+   */
+  open(): void {
+    if (this.#options.onDemand) return;
+    if (this.#method !== 'fork') this.start();
+    else startSoon(() => this.#startIfNotYet());
+  }
+
+  #startIfNotYet(): void {
+    if (this.#hasStarted || process.pid !== this.#owner) return;
+    try {
+      this.start();
+    } catch {
+      // Whoever has a task for them is told.
+    }
+  }
+
+  /** Starts the workers that there should be. @throws what the system says, if it cannot start even one. */
+  start(): void {
+    if (this.#state === 'terminated' || this.#state === 'broken') return;
+    this.#generationFor(0);
+    this.#replenish();
+  }
+
+  #number(fn: AnyFunction): number {
+    return this.#functions.numberOf(fn) ?? this.#functions.add(fn);
+  }
+
+  /** Workers that know function `fn`. */
+  #generationFor(fn: number): Generation {
+    let current = this.#current;
+    if (current?.known !== undefined && fn >= current.known && this.#method === 'fork') {
+      current.isRetired = true;
+      current.putBack();
+      current.tasks.shutdown(false);
+      current = undefined;
+    }
+    if (current === undefined) {
+      this.#generationCount += 1;
+      if (this.#generationCount === MANY_GENERATIONS) {
+        process.emitWarning(
+          `a ${this.#options.title} has got a function that its workers do not know for the ${MANY_GENERATIONS - 1}th time, and forks ` +
+            'new workers for each: define functions once and pass what differs as arguments, or name them in { functions }',
+        );
+      }
+      current = this.#current = new Generation(this.#generationCount, this.#options.processes);
+      this.#generations.add(current);
+    }
+    return current;
+  }
+
+  /** How many workers a generation should have. */
+  #wanted(generation: Generation): number {
+    const { processes, onDemand } = this.#options;
+    if (generation.isRetired || this.#state === 'closing') {
+      return Math.min(processes, generation.workers.size + generation.waiting);
+    }
+    return onDemand && this.#method !== 'fork' ? Math.min(processes, generation.outstanding.size) : processes;
+  }
+
+  #replenish(): void {
+    for (const generation of this.#generations) {
+      while (generation.workers.size < this.#wanted(generation)) {
+        try {
+          this.#startWorker(generation);
+        } catch (error) {
+          // Nothing has ever worked: whoever asks is to know.
+          if (this.#hasStarted === false) throw error;
+          if (this.#workers.size === 0) this.#failures += 1;
+          this.#checkFailures(error);
+          if (this.#state !== 'broken') this.#retry ??= setTimeout(() => this.#startAgain(), RETRY_MS);
+          return;
+        }
+      }
+    }
+  }
+
+  #startAgain(): void {
+    this.#retry = undefined;
+    this.#replenish();
+  }
+
+  #startWorker(generation: Generation): void {
+    const { initializer, initargs, maxTasks, maxMemory, prefixesOutput, context } = this.#options;
+    const id = ++this.#workerCount;
+    const slot = generation.takeSlot();
+    const name = `${prefixes[this.#method]}PoolWorker-${id}`;
+    const kit: Kit = {
+      tasks: generation.tasks,
+      answers: this.#answers,
+      functions: this.#functions,
+      slots: generation.slots,
+      slot,
+      generation: generation.id,
+      worker: id,
+      initializer,
+      initargs,
+      maxTasks,
+      maxMemory,
+      prefixesOutput,
+    };
+    const target = this.#method === 'fork' ? serve : { module: workerModule, export: 'serve' };
+    const subject = new Process<[Kit]>({
+      target,
+      args: [kit],
+      name,
+      daemon: true,
+      ctx: context as Context | undefined,
+    }) as Process;
+    try {
+      subject.start();
+    } catch (error) {
+      generation.giveSlot(slot);
+      throw error;
+    }
+    this.#hasStarted = true;
+    generation.known ??= this.#functions.length;
+    const worker: Worker = {
+      process: subject,
+      pid: subject.pid as number,
+      name,
+      id,
+      slot,
+      generation,
+      startedAt: performance.now(),
+      tasks: 0,
+      busyMs: 0,
+      failure: undefined,
+    };
+    generation.workers.add(worker);
+    this.#workers.set(id, worker);
+    subject.once('exit', () => this.#ended(worker));
+  }
+
+  // ---- Answers ----
+
+  /** Hears what has come, without waiting. Whether that was anything. */
+  look(): boolean {
+    return process.pid === this.#owner && this.#hear();
+  }
+
+  /** Hears what workers have said. Whether they have said anything. */
+  #hear(): boolean {
+    if (this.#isOver) return false;
+    const messages = this.#answers.takeAll();
+    for (const message of messages) this.#heard(message);
+    return messages.length > 0;
+  }
+
+  #heard(message: Message): void {
+    const said = message.word(answerFacts.said);
+    const worker = this.#workers.get(message.word(answerFacts.worker));
+    if (said === Said.notReady) {
+      if (worker) worker.failure = { error: (message.value() as Failure).error };
+      return;
+    }
+    const generation = worker?.generation;
+    const task = generation?.outstanding.get(message.word(answerFacts.number));
+    if (worker === undefined || generation === undefined || task === undefined) return;
+    const took = message.double(answerTook);
+    worker.tasks += 1;
+    worker.busyMs += took;
+    this.#failures = 0;
+    this.timeline.add(worker, task.index, message.double(answerSince), took);
+    let outcome: Outcome;
+    try {
+      const value = message.value();
+      if (said === Said.value) outcome = { value };
+      else {
+        if (said === Said.undecodable) this.#breakFor((value as Failure).error);
+        const { error, item } = value as Failure;
+        outcome = { error: traced(error, worker.name, worker.pid, task.index + item) };
+      }
+    } catch (error) {
+      outcome = { error };
+      this.#breakFor(error);
+    }
+    if (channels.poolTask.hasSubscribers) {
+      const { name, pid } = worker;
+      channels.poolTask.publish({ index: task.index, worker: name, pid, tookMs: took, failed: 'error' in outcome });
+    }
+    this.#settle(task, outcome);
+  }
+
+  /** What one side has sent, the other cannot read. */
+  #breakFor(error: unknown): void {
+    const cause =
+      error instanceof ProcessError
+        ? error
+        : new ProcessError('ERR_MP_NOT_DESERIALIZABLE', `a value cannot be made anew: ${String(error)}`, {
+            cause: error,
+          });
+    if (this.#options.breaks(cause)) this.#break(cause);
+  }
+
+  #settle(task: Task, outcome: Outcome): void {
+    const { generation } = task;
+    if (generation?.outstanding.get(task.number) !== task) return;
+    generation.outstanding.delete(task.number);
+    if (this.#timed.delete(task) && this.#timed.size === 0) this.#shortestMs = Infinity;
+    task.args = undefined;
+    task.settle(outcome);
+    if (this.outstanding === 0) this.#rest();
+  }
+
+  /** There is nothing to wait for. */
+  #rest(): void {
+    this.#watch?.abort();
+    this.#watch = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#state === 'closing') this.#dismiss();
+  }
+
+  /** Waits for answers from the event loop, which lives for as long as there are tasks. */
+  #watchAnswers(): void {
+    if (this.#watch !== undefined || this.outstanding === 0) return;
+    const watch = (this.#watch = new AbortController());
+    void (async () => {
+      while (!watch.signal.aborted) {
+        if (!this.#hear()) await this.#answers.itemsAsync(watch.signal);
+      }
+    })().catch((error: unknown) => {
+      if (!watch.signal.aborted) throw error;
+    });
+  }
+
+  /**
+   * Blocks until `isDone`.
+   *
+   * @returns false after the timeout.
+   * @throws InterruptedError
+   */
+  waitUntil(isDone: () => boolean, timeoutMs: number, what: string): boolean {
+    return waitUntil([this], isDone, timeoutMs, what);
+  }
+
+  /** Does what has to be done before this process blocks. How many milliseconds it may, at most. */
+  prepareToBlock(): number {
+    this.#putBack();
+    const untilRetry = this.#retry ? RETRY_MS : Infinity;
+    return Math.min(this.#endLate(), this.#killAt - performance.now(), untilRetry);
+  }
+
+  /** What wakes a wait: the ends of workers, and answers. */
+  get wakers(): { readonly workers: Worker[]; readonly answers: number } {
+    return { workers: [...this.#workers.values()], answers: this.#answers.number };
+  }
+
+  /** Goes on after a wait, in which these workers have ended. */
+  goOn(ended: readonly Worker[]): void {
+    for (const worker of ended) this.#ended(worker);
+    if (performance.now() >= this.#killAt) this.#killAll();
+    if (this.#retry) {
+      clearTimeout(this.#retry);
+      this.#startAgain();
+    }
+  }
+
+  // ---- Ends of workers ----
+
+  #ended(worker: Worker): void {
+    const { generation, slot } = worker;
+    if (!generation.workers.has(worker)) return;
+    const { exitCode } = worker.process;
+    if (exitCode === null) return;
+    const held = generation.lostWith(worker);
+    this.#hear();
+    generation.workers.delete(worker);
+    this.#workers.delete(worker.id);
+    const wasReady = generation.slots.isReady(slot);
+    const memory = generation.slots.memory(slot);
+    const item = generation.slots.item(slot);
+    const lost = held && generation.outstanding.get(held.number) === held ? held : undefined;
+    generation.giveSlot(slot);
+    worker.process.close();
+    const isExpected =
+      this.#state === 'terminated' || this.#state === 'broken' || (exitCode === 0 && lost === undefined);
+    if (!isExpected) {
+      const error = this.#lossOf(worker, exitCode, memory, lost && lost.index + item);
+      if (this.#options.breaks(error)) this.#break(worker.failure ? this.#startFailure(worker.failure.error) : error);
+      else if (lost) this.#lost(lost, error);
+    }
+    if (wasReady) this.#failures = this.#kills = 0;
+    else if (!isExpected) {
+      if (exitCode === -9 || exitCode === -15) this.#kills += 1;
+      else this.#failures += 1;
+      this.#checkFailures(worker.failure?.error ?? this.#lossOf(worker, exitCode, memory, undefined));
+    }
+    if (this.#state === 'open' || this.#state === 'closing') {
+      const before = this.#workerCount;
+      this.#replenish();
+      this.#restarts += this.#workerCount - before;
+    }
+    if (generation.isRetired && generation.workers.size === 0 && generation.outstanding.size === 0)
+      this.#drop(generation);
+    this.#armTimer();
+    if (this.#workers.size === 0 && this.outstanding === 0 && this.#state !== 'open') this.#over();
+  }
+
+  #lossOf(worker: Worker, exitCode: number, memory: number, lost: number | undefined): WorkerLostError {
+    const { name, pid } = worker;
+    const signal = exitCode < 0 ? signalName(-exitCode) : null;
+    const outOfMemory = exitCode === -9 && this.#oom.hasKilled();
+    const how = signal === null ? `exited with code ${exitCode}` : `was ended by ${signal}`;
+    const why = outOfMemory ? ", killed by the kernel's OOM killer" : '';
+    const had = memory > 0 ? `; it had ${Math.round(memory / 2 ** 20)} MB when it last looked` : '';
+    const what = lost === undefined ? 'a worker' : `task ${lost} was lost: its worker`;
+    const taskIndex = lost ?? -1;
+    return new WorkerLostError(`${what} ${name} (pid ${pid}) ${how}${why}${had}`, {
+      taskIndex,
+      pid,
+      exitCode,
+      signal,
+      memory,
+      outOfMemory,
+    });
+  }
+
+  #lost(task: Task, error: WorkerLostError): void {
+    if (task.retries === 0) {
+      this.#settle(task, { error });
+      return;
+    }
+    task.retries -= 1;
+    task.generation?.outstanding.delete(task.number);
+    this.#timed.delete(task);
+    // It is kept alive by the next attempt.
+    this.submit([task]);
+  }
+
+  #checkFailures(cause: unknown): void {
+    if (this.#failures < MOST_FAILURES && this.#kills < MOST_KILLS) return;
+    this.#break(cause instanceof ForkError ? cause : this.#startFailure(cause));
+  }
+
+  #startFailure(cause: unknown): ProcessError {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = `the workers of the ${this.#options.title} cannot be started: ${reason}`;
+    return new ProcessError('ERR_MP_START_FAILED', message, { cause });
+  }
+
+  /** Nothing will be done any more. */
+  #break(cause: ProcessError): void {
+    if (this.#state === 'broken' || this.#state === 'terminated') return;
+    this.#state = 'broken';
+    this.#failure = cause;
+    this.#stop('SIGTERM', () => this.#options.broken(cause));
+  }
+
+  // ---- Tasks that are given up ----
+
+  /**
+   * Gives a task up.
+   *
+   * @returns whether it had not been begun; undefined if it has been answered.
+   */
+  giveUp(task: Task, error: unknown, mayStop: boolean): boolean | undefined {
+    this.#hear();
+    const { generation } = task;
+    if (generation?.outstanding.get(task.number) !== task) return undefined;
+    if (generation.recall(task)) {
+      this.#putBackLater();
+      this.#settle(task, { error });
+      return true;
+    }
+    if (!mayStop) return false;
+    const holder = generation.holderOf(task);
+    if (holder !== undefined && generation.slots.condemn(holder.slot, task.number)) {
+      this.#kill(holder);
+      this.#settle(task, { error });
+      return false;
+    }
+    // It is being finished, or its worker has ended.
+    return false;
+  }
+
+  /** Whether a worker has begun with it. */
+  isRunning(task: Task): boolean {
+    return task.generation?.outstanding.get(task.number) === task && task.generation.isTaken(task);
+  }
+
+  #putBackLater(): void {
+    if (this.#isPuttingBack) return;
+    this.#isPuttingBack = true;
+    queueMicrotask(() => {
+      this.#isPuttingBack = false;
+      this.#putBack();
+    });
+  }
+
+  #putBack(): void {
+    for (const generation of this.#generations) generation.putBack();
+  }
+
+  #kill(worker: Worker, signal: NodeJS.Signals = 'SIGKILL'): void {
+    if (worker.process.exitCode !== null) return;
+    try {
+      // With all that it has started.
+      process.kill(-worker.pid, signal);
+    } catch {
+      worker.process[signal === 'SIGKILL' ? 'kill' : 'terminate']();
+    }
+  }
+
+  /** Ends tasks that have run for too long. How many milliseconds it is until the next one may have. */
+  #endLate(): number {
+    if (this.#timed.size === 0) return Infinity;
+    let next = this.#shortestMs;
+    const now = monotonicMs();
+    for (const worker of this.#workers.values()) {
+      const { generation, slot } = worker;
+      const task = generation.heldBy(worker);
+      if (task === undefined || !this.#timed.has(task)) continue;
+      const left = generation.slots.since(slot) + task.timeoutMs - now;
+      if (left > 0) next = Math.min(next, left);
+      else if (generation.slots.condemn(slot, task.number)) {
+        this.#kill(worker);
+        const error = new TimeoutError(
+          `task ${task.index} has run for longer than ${task.timeoutMs} ms in ${worker.name} (pid ${worker.pid}): it was ended`,
+        );
+        this.#settle(task, { error });
+      }
+    }
+    return next;
+  }
+
+  #armTimer(): void {
+    if (this.#timed.size === 0 || this.#timer !== undefined) return;
+    const run = (): void => {
+      this.#timer = undefined;
+      this.#endLate();
+      this.#armTimer();
+    };
+    this.#timer = setTimeout(run, Math.min(Math.max(this.#endLate(), 1), 0x7fff_ffff));
+    if (this.#timed.size === 0) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+    }
+  }
+
+  // ---- The end ----
+
+  /** No tasks come any more; the workers end once all are done. */
+  close(): void {
+    if (this.#state !== 'open') return;
+    // What its initializer does is to be done.
+    if (this.#options.initializer !== undefined && !this.#options.onDemand) this.#startIfNotYet();
+    this.#state = 'closing';
+    if (this.outstanding === 0) this.#dismiss();
+  }
+
+  /** Lets all workers go. */
+  #dismiss(): void {
+    for (const generation of this.#generations) generation.tasks.shutdown(false);
+    if (this.#workers.size === 0) this.#over();
+  }
+
+  /** Ends the workers, whatever they do. Tasks that are not done fail with `error`. */
+  terminate(signal: 'SIGKILL' | 'SIGTERM' = 'SIGTERM', error = (): ProcessError => this.#terminated()): void {
+    if (this.#state === 'terminated' || this.#isOver) return;
+    this.#state = 'terminated';
+    this.#stop(signal, error);
+  }
+
+  #terminated(): ProcessError {
+    return new ProcessError('ERR_MP_TERMINATED', `the ${this.#options.title} was terminated before this task was done`);
+  }
+
+  #stop(signal: 'SIGKILL' | 'SIGTERM', error: () => unknown): void {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    for (const generation of this.#generations) generation.tasks.shutdown(true);
+    for (const worker of this.#workers.values()) this.#kill(worker, signal);
+    this.#killAt = performance.now() + GRACE_MS;
+    setTimeout(() => this.#killAll(), GRACE_MS).unref();
+    for (const generation of this.#generations) {
+      for (const task of generation.outstanding.values()) this.#settle(task, { error: error() });
+    }
+    this.#rest();
+    if (this.#workers.size === 0) this.#over();
+  }
+
+  #killAll(): void {
+    this.#killAt = Infinity;
+    for (const worker of this.#workers.values()) this.#kill(worker);
+  }
+
+  #drop(generation: Generation): void {
+    this.#generations.delete(generation);
+    generation.tasks.close();
+  }
+
+  #over(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#killAt = Infinity;
+    for (const generation of this.#generations) this.#drop(generation);
+    this.#current = undefined;
+    this.#answers.close();
+    this.timeline.end();
+    for (const done of this.#overWaiters) done();
+  }
+
+  readonly #overWaiters = new Set<() => void>();
+
+  /** Whether all workers have ended, and none will be started. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Waits for that from the event loop. @returns false after the timeout. @throws the reason of `signal`. */
+  async overAsync(timeoutMs: number, signal: AbortSignal | undefined): Promise<boolean> {
+    signal?.throwIfAborted();
+    if (this.#isOver) return true;
+    // While workers are awaited, the event loop lives.
+    const stop = new AbortController();
+    const awaitWorkers = async (): Promise<void> => {
+      while (!stop.signal.aborted && this.#workers.size > 0) {
+        const [worker] = this.#workers.values();
+        await (worker as Worker).process.joinAsync({ signal: stop.signal });
+        await new Promise(setImmediate);
+      }
+    };
+    awaitWorkers().catch(() => {});
+    try {
+      return await race(
+        (done) => {
+          this.#overWaiters.add(done);
+          return () => this.#overWaiters.delete(done);
+        },
+        timeoutMs,
+        signal,
+      );
+    } finally {
+      stop.abort();
+    }
+  }
+}
+
+/** The module that workers which are not forked import. */
+const workerModule = new URL('dist/pool/worker.js', packageRoot).href;
+
+/**
+ * Blocks until `isDone`, serving these engines.
+ *
+ * @returns false after the timeout.
+ * @throws InterruptedError
+ */
+export function waitUntil(engines: readonly Engine[], isDone: () => boolean, timeoutMs: number, what: string): boolean {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    if (isDone()) return true;
+    let hasHeard = false;
+    for (const engine of engines) if (engine.look()) hasHeard = true;
+    if (hasHeard) continue;
+    const now = performance.now();
+    if (now >= deadline) return false;
+    const serving = engines.filter((engine) => !engine.isOver);
+    const pauses = serving.map((engine) => engine.prepareToBlock());
+    const wakers = serving.map((engine) => engine.wakers);
+    const workers = wakers.flatMap((each) => each.workers);
+    const { ready } = waitReady(
+      workers.map(({ process: subject }) => subject.sentinel),
+      'read',
+      Math.max(0, Math.min(deadline - now, ...pauses)),
+      what,
+      wakers.map(({ answers }) => answers),
+    );
+    const ended = new Set(ready.map((index) => workers[index]));
+    for (const [index, engine] of serving.entries()) {
+      engine.goOn((wakers[index]?.workers ?? []).filter((worker) => ended.has(worker)));
+    }
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * Workers that know the same functions, and the tasks for them.
+ */
+import type { Process } from '../process.ts';
+import { Channel, FACTS } from './channel.ts';
+import { taskFacts } from './protocol.ts';
+import { Slots, distance } from './slots.ts';
+import type { Task } from './task.ts';
+
+/** A worker. */
+export interface Worker {
+  readonly process: Process;
+  readonly pid: number;
+  readonly name: string;
+  readonly id: number;
+  readonly slot: number;
+  readonly generation: Generation;
+  readonly startedAt: number;
+  /** Tasks that it has answered. */
+  tasks: number;
+  /** Milliseconds that it was at work on them. */
+  busyMs: number;
+  /** Why it could not become ready. */
+  failure: { readonly error: unknown } | undefined;
+}
+
+const facts = new Uint8Array(FACTS);
+const view = new DataView(facts.buffer);
+
+/** Workers and tasks. */
+export class Generation {
+  readonly id: number;
+  readonly tasks = new Channel();
+  readonly slots: Slots;
+  readonly workers = new Set<Worker>();
+  /** By number. */
+  readonly outstanding = new Map<number, Task>();
+  /** How many functions each of its workers knows; undefined before there is one. */
+  known: number | undefined;
+  /** No tasks come to it any more. */
+  isRetired = false;
+  readonly #free: number[];
+  /** This process's own slot. */
+  readonly #own: number;
+  #written = 0;
+  /** Tasks that were taken back, and what they are. */
+  #recalled = new Map<Task, Uint8Array>();
+
+  constructor(id: number, processes: number) {
+    this.id = id;
+    this.slots = new Slots(processes + 1);
+    this.#own = processes;
+    this.#free = Array.from({ length: processes }, (_, slot) => slot);
+  }
+
+  /** A slot for a worker. */
+  takeSlot(): number {
+    const slot = this.#free.shift() as number;
+    this.slots.clear(slot);
+    return slot;
+  }
+
+  giveSlot(slot: number): void {
+    this.#free.push(slot);
+  }
+
+  /** Puts a task where workers find it. @throws if that cannot be carried. */
+  put(task: Task, fn: number): void {
+    view.setUint32(4 * taskFacts.fn, fn, true);
+    view.setUint32(4 * taskFacts.mode, task.mode, true);
+    this.tasks.put(facts, task.args);
+    if (task.retries === 0) task.args = undefined;
+    this.#file(task);
+  }
+
+  #file(task: Task): void {
+    task.generation = this;
+    task.number = distance(0, this.#written);
+    this.outstanding.set(task.number, task);
+    this.#written += 1;
+  }
+
+  /** Whether a worker has taken it. */
+  isTaken(task: Task): boolean {
+    return !this.#recalled.has(task) && isBefore(task.number, this.tasks.taken);
+  }
+
+  /** The worker that is at work on it. */
+  holderOf(task: Task): Worker | undefined {
+    for (const worker of this.workers) if (this.slots.runs(worker.slot, task.number)) return worker;
+    return undefined;
+  }
+
+  /** The task that a worker has taken last, if there is no answer yet. */
+  heldBy(worker: Worker): Task | undefined {
+    const number = this.slots.claimed(worker.slot);
+    return number === undefined ? undefined : this.outstanding.get(number);
+  }
+
+  /**
+   * The task that is lost with a worker that has ended. After that, answers have to be read: one may be among them.
+   *
+   * Whoever takes a task leaves word before it is gone from the queue. So one that is still there is nobody's; and of several
+   * workers that have left word of it, the last one has it, and its word stands until it has answered.
+   */
+  lostWith(worker: Worker): Task | undefined {
+    const number = this.slots.claimed(worker.slot);
+    if (number === undefined || !isBefore(number, this.tasks.taken)) return undefined;
+    for (const other of this.workers) {
+      if (other !== worker && this.slots.claimed(other.slot) === number) return undefined;
+    }
+    return this.outstanding.get(number);
+  }
+
+  /** Takes a task back, unless it was taken. All others that were not come back with it, until `putBack`. */
+  recall(task: Task): boolean {
+    if (!this.#recalled.has(task)) {
+      const claim = this.slots.claimOf(this.#own);
+      for (let message = this.tasks.take(claim, 0); message; message = this.tasks.take(claim, 0)) {
+        const found = this.outstanding.get(this.slots.claimed(this.#own) as number);
+        if (found) this.#recalled.set(found, message.copy());
+      }
+    }
+    return this.#recalled.delete(task);
+  }
+
+  /** Has those that came back wait for workers again. */
+  putBack(): void {
+    const recalled = [...this.#recalled];
+    this.#recalled.clear();
+    for (const [task, message] of recalled) {
+      this.outstanding.delete(task.number);
+      this.tasks.putAgain(message);
+      this.#file(task);
+    }
+  }
+
+  /** How many tasks wait for workers. */
+  get waiting(): number {
+    return this.tasks.length + this.#recalled.size;
+  }
+}
+
+/** Whether `number` comes before `taken`. */
+function isBefore(number: number, taken: number): boolean {
+  const ahead = distance(number, taken);
+  return ahead > 0 && ahead < 2 ** 29;
+}
