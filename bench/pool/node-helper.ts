@@ -1,7 +1,9 @@
 /** Samples of one pool in Node: ours by the names in ours.ts, others by those in peers.mjs. See ../harness/helper.ts for the protocol. */
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 
+import { Unavailable } from '../harness/helper.ts';
 import { foreign } from '../harness/programs.ts';
 import type { Contender, OpenPool, Task } from './contender.ts';
 import { fib, setInput } from './tasks.ts';
@@ -11,6 +13,7 @@ type Contenders = Record<string, () => Promise<Contender>>;
 const [role = ''] = process.argv.slice(2);
 const FIB = 27;
 const PARTS = 8;
+const CLOSE_WITHIN_MS = 1000;
 
 const nanoseconds = (since: bigint): number => Number(process.hrtime.bigint() - since);
 
@@ -57,7 +60,8 @@ function samplesOf(contender: Contender): Record<string, (count: number) => Prom
       const result = await pool.run('increment', 1);
       const ns = nanoseconds(started);
       check(result === 2);
-      await pool.close();
+      // The destroy() of poolifier now and then never settles, after all its workers have ended.
+      await Promise.race([pool.close(), delay(CLOSE_WITHIN_MS, undefined, { ref: false })]);
       return { ns };
     },
     chunks: (count) => increments(chunks, count),
@@ -114,7 +118,8 @@ let contender: Contender | undefined;
 try {
   contender = await find();
 } catch (error) {
-  answer({ unavailable: String(error) });
+  if (!(error instanceof Unavailable)) throw error;
+  answer({ unavailable: error.message });
   process.exit();
 }
 const samples = samplesOf(contender);

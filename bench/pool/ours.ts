@@ -1,6 +1,7 @@
 /** Our own contenders: `our-pool` blocks, as Python's does; the others are asynchronous, as those from npm are. */
 import * as library from 'node-multiprocessing';
 
+import { Unavailable } from '../harness/helper.ts';
 import type { Contender, Task } from './contender.ts';
 import * as functions from './tasks.ts';
 
@@ -32,13 +33,19 @@ const tasks: Readonly<Record<Task, Fn>> = functions;
 
 function poolOf(method: string): () => Pool {
   const { Pool } = getContext(method);
-  if (Pool === undefined) throw new Error('the package has no pool yet');
+  if (Pool === undefined) throw new Unavailable('the package has no pool yet');
   return () => new Pool(SIZE);
 }
 
 function close(pool: Pool): void {
   pool.terminate();
   pool.join();
+}
+
+async function collect(results: AsyncIterable<unknown>): Promise<unknown[]> {
+  const list: unknown[] = [];
+  for await (const result of results) list.push(result);
+  return list;
 }
 
 function blocking(method: string): Contender {
@@ -76,17 +83,15 @@ export const ours: Record<string, () => Promise<Contender>> = {
   },
 
   async 'our-executor'() {
-    if (ProcessPoolExecutor === undefined) throw new Error('the package has no executor yet');
+    if (ProcessPoolExecutor === undefined) throw new Unavailable('the package has no executor yet');
     const open: Contender['open'] = () => {
       const executor = new ProcessPoolExecutor({ maxWorkers: SIZE });
       return {
         run: (task, argument) => executor.submit(tasks[task], argument),
-        async chunks(task, list) {
-          const results: unknown[] = [];
+        chunks(task, list) {
           // As many chunks as Pool's map() makes: the executor leaves their size to the caller.
-          const chunksize = Math.ceil(list.length / SIZE / 4);
-          for await (const result of executor.map(tasks[task], list, { chunksize })) results.push(result);
-          return results;
+          const results = executor.map(tasks[task], list, { chunksize: Math.ceil(list.length / SIZE / 4) });
+          return Symbol.iterator in results ? Array.from(results) : collect(results);
         },
         close: () => executor.shutdown(),
       };
