@@ -23,8 +23,8 @@ interface Case {
   /** What is asked of a contender, if not by the name of the case. */
   readonly request?: string;
   readonly count: number;
-  /** What more there is to say of a sample than its time, and in which words. */
-  readonly figure?: { readonly head: string; readonly of: (sample: Sample) => string };
+  /** What more there is to say of a sample than its time. */
+  readonly figure?: Figure;
   /** Each sample in a new program, which need not keep what it took. */
   readonly fresh?: boolean;
 }
@@ -36,12 +36,19 @@ interface Sample {
   readonly count: number;
 }
 
-const tasksPerSecond = {
+interface Figure {
+  readonly head: string;
+  readonly of: (sample: Sample) => number;
+  readonly show: (value: number) => string;
+}
+
+const tasksPerSecond: Figure = {
   head: 'tasks/s',
-  of: ({ ns, count }: Sample): string => Math.round((count / ns) * 1e9).toLocaleString('en'),
+  of: ({ ns, count }) => (count / ns) * 1e9,
+  show: (value) => Math.round(value).toLocaleString('en'),
 };
-const speedUp = { head: 'speed-up', of: ({ ns, alone }: Sample): string => ratio(alone / ns) };
-const gigabytesPerSecond = { head: 'GB/s', of: ({ ns, count }: Sample): string => ratio(count / ns) };
+const speedUp: Figure = { head: 'speed-up', of: ({ ns, alone }) => alone / ns, show: ratio };
+const gigabytesPerSecond: Figure = { head: 'GB/s', of: ({ ns, count }) => count / ns, show: ratio };
 
 const cases: readonly Case[] = [
   { id: 'cold', title: "a program's first pool of two, to its first result", request: 'open', count: 1, fresh: true },
@@ -196,7 +203,7 @@ function report(
       label,
       duration(summary.median),
       spread(summary),
-      ...(figure ? [figure.of(middle(taken))] : []),
+      ...(figure ? [figure.show(median(taken.map(figure.of)))] : []),
       over(summary.median, BASE),
       over(summary.median, PYTHON),
     ]),
@@ -204,12 +211,6 @@ function report(
     failures,
     data: results,
   };
-}
-
-/** The sample that is typical in all that it holds. */
-function middle(samples: readonly Sample[]): Sample {
-  const medianOf = (key: keyof Sample): number => median(samples.map((sample) => sample[key]));
-  return { ns: medianOf('ns'), alone: medianOf('alone'), count: medianOf('count') };
 }
 
 function positive(text: string): number {
