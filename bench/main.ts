@@ -3,6 +3,7 @@ import { Command } from 'commander';
 
 import { lifecycleCommand } from './lifecycle/suite.ts';
 import { lockCommand } from './lock/suite.ts';
+import { poolCommand } from './pool/suite.ts';
 import { queueCommand } from './queue/suite.ts';
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -14,4 +15,5 @@ await new Command('bench')
   .addCommand(lifecycleCommand())
   .addCommand(lockCommand())
   .addCommand(queueCommand())
+  .addCommand(poolCommand())
   .parseAsync();

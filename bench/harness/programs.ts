@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -30,6 +31,22 @@ export function pythonProgramWithPackages(python: string, name: string): Program
     return { ...plain, file };
   } catch (error) {
     return { unavailable: `its packages cannot be installed for '${python}' (${reason(error)})` };
+  }
+}
+
+/** What a helper in Node imports from npm, beside it in a folder of bench/foreign; the reason, if that cannot be installed. */
+export function installPackages(folder: string): string | undefined {
+  const at = (name: string): string => foreign(path.join(folder, name));
+  try {
+    const installed = statSync(at('node_modules/.package-lock.json'), { throwIfNoEntry: false });
+    if (installed === undefined || installed.mtimeMs < statSync(at('package-lock.json')).mtimeMs) {
+      execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefix', at('.')], {
+        stdio: 'pipe',
+      });
+    }
+    return undefined;
+  } catch (error) {
+    return `its packages cannot be installed (${reason(error)})`;
   }
 }
 

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
-/** All files below a folder, or the file itself; nothing if it does not exist. Hidden files are left out. */
+/** All files below a folder, or the file itself; nothing if it does not exist. Hidden files and installed packages are left out. */
 export function listFiles(path) {
   let entries;
   try {
@@ -15,7 +15,7 @@ export function listFiles(path) {
     throw error;
   }
   return entries
-    .filter((entry) => !entry.name.startsWith('.'))
+    .filter((entry) => !entry.name.startsWith('.') && entry.name !== 'node_modules')
     .flatMap((entry) => {
       const child = join(path, entry.name);
       return entry.isDirectory() ? listFiles(child) : [child];
