@@ -42,6 +42,13 @@ export class Message {
     return decode(this.#bytes, this.#at + FACTS, this.#end, this.#isOwned);
   }
 
+  /** The same, whatever becomes of the memory for messages. */
+  owned(): Message {
+    if (this.#isOwned) return this;
+    const bytes = Buffer.from(this.#bytes.subarray(this.#at, this.#end));
+    return new Message(bytes, 0, bytes.length, false);
+  }
+
   /** All of it, to be put again. */
   copy(): Uint8Array {
     return Uint8Array.prototype.slice.call(this.#bytes, this.#at, this.#end);
@@ -127,7 +134,8 @@ export class Channel {
 
   /** `take` that leaves the event loop turning. @returns undefined once it is closed. */
   takeAsync(claim: number): Promise<Message | undefined> {
-    return this.#turns.take(() => this.take(claim, 0), Infinity, undefined);
+    // Others may run before it is looked at.
+    return this.#turns.take(() => this.take(claim, 0)?.owned(), Infinity, undefined);
   }
 
   /** Takes those that are there, or the first ones of them. */

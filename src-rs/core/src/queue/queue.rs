@@ -408,9 +408,11 @@ impl Queue {
         claim: Option<Claim>,
     ) -> impl FnMut(Ring<'_>) -> Result<Option<Came<u64>>> + 'a {
         move |ring| {
-            if let Some(claim) = claim
-                && !ring.is_empty()
-            {
+            if let Some(claim) = claim {
+                // A message that comes after this look is left for the next turn: none is taken without word of it.
+                if ring.peek()?.is_none() {
+                    return Ok(self.block.is_shut_down().then_some(Came::ShutDown));
+                }
                 claim.make(ring.taken());
             }
             Ok(match ring.read(into)? {
