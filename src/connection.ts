@@ -630,7 +630,7 @@ export interface PipeFactory {
  *
  * @throws TypeError (`ERR_MP_INVALID_ARG`) for a bad argument; Error of the system, such as `EMFILE`.
  */
-export const Pipe: PipeFactory = function Pipe(duplex: boolean | PipeOptions = true): [Connection, Connection] {
+export const Pipe: PipeFactory = function (duplex: boolean | PipeOptions = true): [Connection, Connection] {
   const both = typeof duplex === 'object' && duplex !== null ? (duplex.duplex ?? true) : duplex;
   if (typeof both !== 'boolean') throw invalidArgument(`duplex must be true or false, not ${inspect(both)}`);
   const [first, second] = native.createPipe() as [unknown, unknown] as [number, number];

@@ -142,7 +142,7 @@ export class ProcessPoolExecutor {
       index: this.#count++,
       timeoutMs: Infinity,
       retries: 0,
-      settle: (outcome) => this.#settle(future as Future, outcome),
+      owner: { settle: (outcome) => this.#settle(future as Future, outcome) },
     });
     future.attach({ engine: this.#engine, task });
     this.#futures.add(future as Future);

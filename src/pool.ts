@@ -172,10 +172,6 @@ export class Pool {
     if (!Array.isArray(args)) throw invalidArgument(`args must be an array, not ${inspect(args)}`);
     const { kwargs } = options;
     const result = new AsyncResult<Awaited<R>>(engine, options);
-    const onAbort = (): void => {
-      engine.giveUp(task, signal?.reason, true);
-      result.settle({ error: signal?.reason });
-    };
     const task = new Task({
       fn: checkCallable(fn, 'applyAsync()'),
       mode: Mode.apply,
@@ -183,16 +179,10 @@ export class Pool {
       index: this.#count++,
       timeoutMs,
       retries,
-      settle: (outcome) => {
-        signal?.removeEventListener('abort', onAbort);
-        result.settle(outcome);
-      },
+      owner: result,
     });
-    if (signal?.aborted) result.settle({ error: signal.reason });
-    else {
-      signal?.addEventListener('abort', onAbort, { once: true });
-      engine.submit([task]);
-    }
+    if (signal === undefined) engine.submit([task]);
+    else submitWith(signal, engine, task, result as AsyncResult<unknown>);
     return result;
   }
 
@@ -413,6 +403,21 @@ export class Pool {
   [inspect.custom](): string {
     return this.toString();
   }
+}
+
+/** Submits a task that can be given up. */
+function submitWith(signal: AbortSignal, engine: Engine, task: Task, result: AsyncResult<unknown>): void {
+  if (signal.aborted) {
+    result.settle({ error: signal.reason });
+    return;
+  }
+  const onAbort = (): void => {
+    engine.giveUp(task, signal.reason, true);
+    result.settle({ error: signal.reason });
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  result.whenReady(() => signal.removeEventListener('abort', onAbort));
+  engine.submit([task]);
 }
 
 function checkSpread(items: readonly unknown[], what: string): void {

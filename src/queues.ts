@@ -14,7 +14,7 @@ import { decode, encode } from './serialize/index.ts';
 import { checkCanShare } from './shared/block.ts';
 import { addKind, passable } from './shared/passing.ts';
 import { AsyncTurns } from './synchronize/turns.ts';
-import { waitAsync } from './synchronize/waits.ts';
+import { waitSettled } from './synchronize/waits.ts';
 
 const collected = new FinalizationRegistry<number>((number) => native.queueClose(number));
 
@@ -500,7 +500,7 @@ export class JoinableQueue<T = unknown> extends Queue<T> {
     signal?.throwIfAborted();
     if (native.queueUnfinished(this.number) === 0) return true;
     const kind: Kind = 'end';
-    return (await waitAsync(() => native.awaitShared(kind, this.number, false), timeoutMs, signal)) !== undefined;
+    return (await waitSettled(() => native.awaitShared(kind, this.number, false), timeoutMs, signal)) !== undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Python's three functions called `wait`: of `os`, of `multiprocessing.connection`, and of `concurrent.futures`.
  */
-import { waitAsync as waitForAnyAsync, waitForAny, type Waitable } from './connection/wait.ts';
+import { waitForAny, waitForAnyAsync, type Waitable } from './connection/wait.ts';
 import type { Future } from './executor/future.ts';
 import {
   areFutures,

@@ -83,7 +83,7 @@ function find<T>(objects: readonly T[], sources: readonly Source[], timeoutMs: n
  * @returns those of `objects` that are ready, in their order; none after `timeoutMs` milliseconds.
  * @throws the reason of `signal`, once it is aborted; otherwise as `wait`.
  */
-export async function waitAsync<T extends Waitable>(objects: Iterable<T>, options?: WaitOptions): Promise<T[]> {
+export async function waitForAnyAsync<T extends Waitable>(objects: Iterable<T>, options?: WaitOptions): Promise<T[]> {
   const { timeoutMs, signal } = checkWaitOptions(options);
   signal?.throwIfAborted();
   const all = checkObjects(objects);

@@ -27,7 +27,7 @@ export class AsyncResult<T> implements PromiseLike<T> {
   readonly #callbacks: Callbacks<T>;
   #outcome: Outcome | undefined;
   #promise: Promise<T> | undefined;
-  readonly #waiters = new Set<() => void>();
+  #waiters: Set<() => void> | undefined;
 
   /** @internal */
   constructor(engine: Engine, callbacks: Callbacks<T> = {}) {
@@ -49,8 +49,15 @@ export class AsyncResult<T> implements PromiseLike<T> {
       });
     }
     this.#outcome = outcome;
-    for (const done of this.#waiters) done();
-    this.#waiters.clear();
+    const waiters = this.#waiters;
+    this.#waiters = undefined;
+    if (waiters) for (const done of waiters) done();
+  }
+
+  /** @internal Calls `done` once it is ready. */
+  whenReady(done: () => void): void {
+    if (this.#outcome === undefined) (this.#waiters ??= new Set()).add(done);
+    else done();
   }
 
   /** Python: `ready`. Whether the call has come to an end. */
@@ -107,8 +114,9 @@ export class AsyncResult<T> implements PromiseLike<T> {
     if (this.ready()) return true;
     return race(
       (done) => {
-        this.#waiters.add(done);
-        return () => this.#waiters.delete(done);
+        const waiters = (this.#waiters ??= new Set());
+        waiters.add(done);
+        return () => waiters.delete(done);
       },
       timeoutMs,
       signal,
@@ -130,8 +138,7 @@ export class AsyncResult<T> implements PromiseLike<T> {
         if ('error' in outcome) reject(outcome.error as Error);
         else resolve(outcome.value as T);
       };
-      if (this.#outcome === undefined) this.#waiters.add(done);
-      else done();
+      this.whenReady(done);
     }));
   }
 

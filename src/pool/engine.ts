@@ -105,6 +105,7 @@ export class Engine {
   #failures = 0;
   #kills = 0;
   #watch: AbortController | undefined;
+  #resting: NodeJS.Immediate | undefined;
   #isPuttingBack = false;
   /** Tasks that may run for some time only, and the shortest of these times. */
   readonly #timed = new Set<Task>();
@@ -181,7 +182,7 @@ export class Engine {
         generation = this.#generationFor(fn);
         generation.put(task, fn);
       } catch (error) {
-        task.settle({ error });
+        task.owner.settle({ error });
         continue;
       }
       if (task.timeoutMs < Infinity) {
@@ -402,17 +403,21 @@ export class Engine {
     generation.outstanding.delete(task.number);
     if (this.#timed.delete(task) && this.#timed.size === 0) this.#shortestMs = Infinity;
     task.args = undefined;
-    task.settle(outcome);
+    task.owner.settle(outcome);
     if (this.outstanding === 0) this.#rest();
   }
 
-  /** There is nothing to wait for. */
+  /** There is nothing to wait for; but often there is more to do in the same turn of the event loop. */
   #rest(): void {
-    this.#watch?.abort();
-    this.#watch = undefined;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
     if (this.#state === 'closing') this.#dismiss();
+    this.#resting ??= setImmediate(() => {
+      this.#resting = undefined;
+      if (this.outstanding > 0) return;
+      this.#watch?.abort();
+      this.#watch = undefined;
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+    });
   }
 
   /** Waits for answers from the event loop, which lives for as long as there are tasks. */
@@ -420,7 +425,7 @@ export class Engine {
     if (this.#watch !== undefined || this.outstanding === 0) return;
     const watch = (this.#watch = new AbortController());
     void (async () => {
-      while (!watch.signal.aborted) {
+      while (!watch.signal.aborted && !this.#isOver) {
         if (!this.#hear()) await this.#answers.itemsAsync(watch.signal);
       }
     })().catch((error: unknown) => {

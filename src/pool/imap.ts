@@ -134,11 +134,13 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
       index,
       timeoutMs: timeoutMs * chunk.length,
       retries,
-      settle: (outcome) => {
-        entry.outcome = outcome;
-        this.#done.add(entry);
-        teller?.advance(chunk.length, this.#count);
-        this.#wake();
+      owner: {
+        settle: (outcome) => {
+          entry.outcome = outcome;
+          this.#done.add(entry);
+          teller?.advance(chunk.length, this.#count);
+          this.#wake();
+        },
       },
     });
     const entry: Entry = { task, outcome: undefined };
@@ -220,6 +222,7 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
     if (this.#isAsync) {
       throw new ProcessError('ERR_MP_INVALID_STATE', 'the items come from an asynchronous iterable: use `for await`');
     }
+    if (this.#at < this.#values.length) return { done: false, value: this.#values[this.#at++] as T };
     const timeout = checkTimeout(timeoutMs);
     if (!this.#isEnded) this.#fill();
     let result = this.#take();

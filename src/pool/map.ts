@@ -56,7 +56,7 @@ export function mapInto(engine: Engine, result: { settle(outcome: Outcome): void
         index: begin,
         timeoutMs: timeoutMs * args.length,
         retries,
-        settle,
+        owner: { settle },
       }),
     );
   }

@@ -8,6 +8,11 @@ import type { Mode } from './protocol.ts';
 /** What has come of a task. */
 export type Outcome = { readonly value: unknown } | { readonly error: unknown };
 
+/** Who is told what has come of a task. */
+export interface Owner {
+  settle(outcome: Outcome): void;
+}
+
 /** What a task is to be. */
 export interface TaskOptions {
   readonly fn: AnyFunction;
@@ -19,7 +24,7 @@ export interface TaskOptions {
   readonly timeoutMs: number;
   /** How often it may be run again if its worker is lost. */
   readonly retries: number;
-  readonly settle: (outcome: Outcome) => void;
+  readonly owner: Owner;
 }
 
 /** A task. */
@@ -28,7 +33,7 @@ export class Task {
   readonly mode: Mode;
   readonly index: number;
   readonly timeoutMs: number;
-  readonly settle: (outcome: Outcome) => void;
+  readonly owner: Owner;
   /** Kept for as long as it may have to be sent. */
   args: readonly unknown[] | undefined;
   retries: number;
@@ -36,13 +41,13 @@ export class Task {
   generation: Generation | undefined;
   number = 0;
 
-  constructor({ fn, mode, args, index, timeoutMs, retries, settle }: TaskOptions) {
+  constructor({ fn, mode, args, index, timeoutMs, retries, owner }: TaskOptions) {
     this.fn = fn;
     this.mode = mode;
     this.args = args;
     this.index = index;
     this.timeoutMs = timeoutMs;
     this.retries = retries;
-    this.settle = settle;
+    this.owner = owner;
   }
 }

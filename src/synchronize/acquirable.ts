@@ -11,7 +11,7 @@ import { native } from '../native.ts';
 import { checkFunction, checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
 import { signalName } from '../signals.ts';
 import { AbandonedLockError, announceRecovery, type OnAbandoned } from './abandoned.ts';
-import { waitAsync } from './waits.ts';
+import { waitSettled } from './waits.ts';
 
 /** Options of `new Lock()`, `new RLock()` and the semaphores; Python has none. */
 export interface LockOptions {
@@ -107,7 +107,7 @@ export abstract class Acquirable {
     const { kind, handle } = this.#mechanism;
     const begin = (): number => native.awaitShared(kind, handle, this.#recovers);
     const since = performance.now();
-    const settled = await waitAsync(begin, timeoutMs, signal);
+    const settled = await waitSettled(begin, timeoutMs, signal);
     this.#sayWaited(since, settled?.code ?? code.timedOut);
     return settled !== undefined && this.finish(settled.code, settled.end);
   }

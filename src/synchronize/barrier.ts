@@ -11,7 +11,7 @@ import { allocate, hasBlocks, type Block } from '../shared/block.ts';
 import { handedTo } from '../shared/handed-to.ts';
 import { addKind, passable } from '../shared/passing.ts';
 import { checkInterrupted, code } from './acquirable.ts';
-import { waitAsync } from './waits.ts';
+import { waitSettled } from './waits.ts';
 
 /** Options of `new Barrier()`. */
 export interface BarrierOptions {
@@ -88,7 +88,7 @@ export class Barrier {
     signal?.throwIfAborted();
     const begin = (): number => native.awaitShared('barrier', this.#block.handle, false);
     const timeout = options?.timeoutMs === undefined ? this.#timeoutMs : timeoutMs;
-    const settled = await waitAsync(begin, timeout, signal);
+    const settled = await waitSettled(begin, timeout, signal);
     if (settled === undefined) throw new BrokenBarrierError(reasons[1]);
     return this.#pass(settled.code, settled.round);
   }

@@ -11,7 +11,7 @@ import { allocate, type Block } from '../shared/block.ts';
 import { addKind, passable } from '../shared/passing.ts';
 import { checkInterrupted, code } from './acquirable.ts';
 import { Lock, RLock } from './lock.ts';
-import { waitAsync } from './waits.ts';
+import { waitSettled } from './waits.ts';
 
 /**
  * Python: `multiprocessing.Condition(lock=None)`. Whoever holds its lock can sleep until it is told to look again, and can
@@ -115,7 +115,7 @@ export class Condition {
       return id;
     };
     try {
-      return (await waitAsync(begin, timeoutMs, signal)) !== undefined;
+      return (await waitSettled(begin, timeoutMs, signal)) !== undefined;
     } finally {
       if (depth > 0) {
         await this.#lock.acquireAsync();

@@ -9,7 +9,7 @@ import { checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts'
 import { allocate } from '../shared/block.ts';
 import { addKind, passable } from '../shared/passing.ts';
 import { checkInterrupted, code } from './acquirable.ts';
-import { waitAsync } from './waits.ts';
+import { waitSettled } from './waits.ts';
 
 const SET = 1;
 
@@ -72,7 +72,7 @@ export class Event {
     signal?.throwIfAborted();
     if (this.isSet()) return true;
     const begin = (): number => native.awaitShared('event', this.#handle, false);
-    return (await waitAsync(begin, timeoutMs, signal)) !== undefined;
+    return (await waitSettled(begin, timeoutMs, signal)) !== undefined;
   }
 
   /** Always refused, as in Python. @throws ProcessError `ERR_MP_INHERIT_ONLY`. */

@@ -4,7 +4,7 @@
 import type { Kind } from '../../index.js';
 import { native } from '../native.ts';
 import { race } from '../wait.ts';
-import { waitAsync } from './waits.ts';
+import { waitSettled } from './waits.ts';
 
 /** Somebody whose attempt has not succeeded yet. */
 interface Waiter {
@@ -107,6 +107,6 @@ export class AsyncTurns {
       this.#serve();
       if (this.#waiters.length > 0) this.#wait();
     };
-    waitAsync(() => native.awaitShared(this.#kind, this.#handle, false), Infinity, stop.signal).then(over, over);
+    waitSettled(() => native.awaitShared(this.#kind, this.#handle, false), Infinity, stop.signal).then(over, over);
   }
 }

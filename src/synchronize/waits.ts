@@ -26,7 +26,7 @@ export function listen(): void {
  * @returns how it ended; undefined after the timeout, unless it ended at that moment.
  * @throws the reason of `signal`, once it is aborted.
  */
-export async function waitAsync(
+export async function waitSettled(
   begin: () => number,
   timeoutMs: number,
   signal: AbortSignal | undefined,
