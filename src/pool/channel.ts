@@ -138,9 +138,9 @@ export class Channel {
     return this.#turns.take(() => this.take(claim, 0)?.owned(), Infinity, undefined);
   }
 
-  /** Takes those that are there, or the first ones of them. */
-  takeAll(): Message[] {
-    const count = fast.queueGetMany(this.number, 0xffff_ffff, 0);
+  /** Takes those that are there, or the first ones of them, blocking until there is one, or for `timeoutMs` milliseconds. */
+  takeAll(timeoutMs = 0): Message[] {
+    const count = fast.queueGetMany(this.number, 0xffff_ffff, timeoutMs);
     if (count === code.tooLong) return [this.take(undefined, 0) as Message];
     if (count < 0) return explain(count, 'a pool') ?? [];
     let end = 0;

@@ -2,6 +2,7 @@
  * Workers that know the same functions, and the tasks for them.
  */
 import type { Process } from '../process.ts';
+import { List } from '../serialize/index.ts';
 import { Channel, FACTS } from './channel.ts';
 import { taskFacts } from './protocol.ts';
 import { Slots, distance } from './slots.ts';
@@ -68,7 +69,7 @@ export class Generation {
   put(task: Task, fn: number): void {
     view.setUint32(4 * taskFacts.fn, fn, true);
     view.setUint32(4 * taskFacts.mode, task.mode, true);
-    this.tasks.put(facts, task.args);
+    this.tasks.put(facts, new List(task.args as readonly unknown[]));
     if (task.retries === 0) task.args = undefined;
     this.#file(task);
   }

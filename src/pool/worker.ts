@@ -9,7 +9,7 @@ import { Channel, FACTS, type Message } from './channel.ts';
 import { ImportedFunctions, type AnyFunction, type FunctionTable } from './functions.ts';
 import { privateMemory } from './memory.ts';
 import { prefixOutput } from './output.ts';
-import { encode } from '../serialize/index.ts';
+import { List, encode } from '../serialize/index.ts';
 import { Mode, Said, answerFacts, answerSince, answerTook, taskFacts, type Failure } from './protocol.ts';
 import { Slots } from './slots.ts';
 
@@ -132,7 +132,7 @@ function run(kit: Kit, message: Message, begin: number): Promise<void> | undefin
     finish(kit, number);
     const took = performance.now() - begin;
     try {
-      say(kit, Said.value, number, took, value);
+      say(kit, Said.value, number, took, mode === Mode.apply ? value : new List(value as readonly unknown[]));
     } catch (error) {
       const culprit = mode === Mode.apply ? 0 : (value as readonly unknown[]).findIndex((each) => !isCarried(each));
       sayFailure(kit, Said.error, number, took, { error, item: Math.max(culprit, 0) });

@@ -7,7 +7,7 @@ import { deserialize, serialize } from 'node:v8';
 import { ProcessError } from '../errors.ts';
 import { addErrorForm } from './errors.ts';
 import type { ClaimDescriptor, PassDescriptor } from './forms.ts';
-import { LAST_TAG, readSmall, writeSmall } from './small.ts';
+import { LAST_TAG, readSmall, writeSmall, writeSmallList } from './small.ts';
 import { needsEnvelope, putTogether, takeApart } from './stand-ins.ts';
 
 addErrorForm();
@@ -21,8 +21,17 @@ const SMALL = 8192;
 /** A message that does not fit the memory for small ones: the bytes of its parts, one after the other. */
 export type Parts = readonly Uint8Array[];
 
+/** An array of a pool's own making: it has no properties but its items. */
+export class List {
+  readonly items: readonly unknown[];
+
+  constructor(items: readonly unknown[]) {
+    this.items = items;
+  }
+}
+
 /**
- * Writes `value` into `bytes` from `at`, or returns the parts of its message if that is too small.
+ * Writes `value`, or the array that a `List` holds, into `bytes` from `at`, or returns the parts of its message if that is too small.
  *
  * @param pass has descriptors go with the message, if they can.
  * @returns where it ends, or the parts.
@@ -31,12 +40,12 @@ export type Parts = readonly Uint8Array[];
 export function encode(bytes: Buffer, at: number, value: unknown, pass?: PassDescriptor): number | Parts {
   let end: number;
   try {
-    end = writeSmall(bytes, at, value);
+    end = value instanceof List ? writeSmallList(bytes, at, value.items) : writeSmall(bytes, at, value);
   } catch (cause) {
     throw notSerializable(cause);
   }
   if (end >= 0) return end;
-  const parts = encodeParts(value, pass);
+  const parts = encodeParts(value instanceof List ? value.items : value, pass);
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   if (length > Math.min(bytes.length - at, SMALL)) return parts;
   end = at;

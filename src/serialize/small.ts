@@ -48,6 +48,21 @@ export function writeSmall(bytes: Bytes, at: number, value: unknown): number {
   return end;
 }
 
+/** `writeSmall` for an array that has no properties but its items, which takes some looking in one of the program's. */
+export function writeSmallList(bytes: Bytes, at: number, items: readonly unknown[]): number {
+  const { length } = items;
+  const limit = bytes.length - 16;
+  if (length > 0xffff || at > limit) return -1;
+  bytes[at] = Tag.array;
+  bytes[at + 1] = length;
+  bytes[at + 2] = length >> 8;
+  let end = at + 3;
+  metCount = 0;
+  for (let i = 0; i < length && end >= 0; i += 1) end = write(bytes, end, items[i], limit);
+  while (metCount > 0) met[--metCount] = undefined;
+  return end;
+}
+
 function write(bytes: Bytes, at: number, value: unknown, limit: number): number {
   if (at > limit) return -1;
   switch (typeof value) {
