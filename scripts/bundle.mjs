@@ -17,6 +17,7 @@ const entries = [
   'forkserver/server',
   'forkserver/nothing',
   'pool/worker',
+  'pool/thread',
   // Tests look inside by these.
   'at-fork',
   'native',

@@ -78,7 +78,7 @@ export {
   type PoolStats,
 } from './pool.ts';
 export { AsyncResult } from './pool/async-result.ts';
-export type { WorkerStats } from './pool/engine.ts';
+export type { WorkerStats } from './pool/runner.ts';
 export { RemoteTraceback, WorkerLostError } from './pool/errors.ts';
 export type { ImapIterator } from './pool/imap.ts';
 export type { Progress } from './pool/progress.ts';
@@ -147,5 +147,6 @@ export { Condition } from './synchronize/condition.ts';
 export { Event } from './synchronize/event.ts';
 export { Lock, RLock } from './synchronize/lock.ts';
 export { BoundedSemaphore, Semaphore } from './synchronize/semaphore.ts';
+export { ThreadPool, type ThreadPoolOptions } from './thread-pool.ts';
 export { RawValue, Value } from './value.ts';
 export { wait, waitAsync } from './wait-for.ts';

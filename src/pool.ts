@@ -8,7 +8,8 @@ import { ProcessError, invalidArgument } from './errors.ts';
 import { refuseToSerialize } from './inherit-only.ts';
 import { checkFunction, checkTimeout, checkWaitOptions, type WaitOptions } from './options.ts';
 import { AsyncResult, type Callbacks } from './pool/async-result.ts';
-import { Engine, type WorkerStats } from './pool/engine.ts';
+import { Engine } from './pool/engine.ts';
+import type { Runner, WorkerStats } from './pool/runner.ts';
 import { ImapIterator } from './pool/imap.ts';
 import { mapInto } from './pool/map.ts';
 import {
@@ -75,74 +76,19 @@ const CHUNKS_PER_WORKER = 4;
 /** Chunks for each worker that `imap` has under way or unread. */
 const CHUNKS_AHEAD = 16;
 
-/**
- * Python: `multiprocessing.Pool(processes=None, initializer=None, initargs=(), maxtasksperchild=None, context=None)`. Processes that do
- * tasks.
- *
- * ```ts
- * using pool = new Pool(4);
- * console.log(pool.map((x) => x * x, [1, 2, 3]));
- * for await (const page of pool.imap(render, pages())) save(page);
- * ```
- *
- * Under `fork` any function will do; workers are forked when the first task comes, so that they have its function, or at the end of
- * this turn of the event loop. A function that the workers do not know has others forked in their place; name it in `functions` to
- * avoid that. Under `spawn` and `forkserver` functions must be exported by their module.
- *
- * Different from Python: a worker that ends takes only the task that it held with it, which fails with `WorkerLostError`; the
- * pool goes on. Workers may have children, pools too. Results of a pool that is terminated are errors, and do not hang.
- */
-export class Pool {
-  readonly #engine: Engine;
+/** What pools have in common, whoever does their tasks. */
+export abstract class AnyPool {
+  readonly #runner: Runner;
   readonly #processes: number;
   readonly #retryLost: number;
   #count = 0;
 
-  /**
-   * @param processes how many workers. @default `processCpuCount()`
-   * @throws TypeError or RangeError (`ERR_MP_INVALID_ARG`) for a bad option (Python: ValueError).
-   * @throws as `start` of `Process`, under `spawn` and `forkserver`.
-   */
-  constructor(processes?: number | null, options: PoolOptions<never[]> | PoolOptions = {}) {
-    if (typeof options !== 'object' || options === null) {
-      throw invalidArgument(`new Pool() takes the number of workers and { initializer, … }, not ${inspect(options)}`);
-    }
-    const {
-      initializer,
-      initargs = [],
-      maxTasksPerChild,
-      maxMemoryPerChild,
-      context,
-      retryLost = 0,
-      prefixOutput = false,
-    } = options;
-    const { functions = [] } = options;
-    this.#processes = checkCount(processes, 'processes', processCpuCount());
-    if (!Array.isArray(initargs)) throw invalidArgument(`initargs must be an array, not ${inspect(initargs)}`);
-    if (typeof prefixOutput !== 'boolean')
-      throw invalidArgument(`prefixOutput must be true or false, not ${inspect(prefixOutput)}`);
-    if (!Array.isArray(functions)) throw invalidArgument(`functions must be an array, not ${inspect(functions)}`);
-    for (const fn of functions) checkFunction(fn ?? null, 'each of functions');
-    if (maxMemoryPerChild !== undefined && !(typeof maxMemoryPerChild === 'number' && maxMemoryPerChild > 0)) {
-      throw invalidArgument(`maxMemoryPerChild must be a number of bytes, not ${inspect(maxMemoryPerChild)}`);
-    }
-    this.#retryLost = checkLimits({ retryLost }, 0).retries;
-    this.#engine = new Engine({
-      title: 'Pool',
-      processes: this.#processes,
-      context,
-      initializer:
-        initializer === undefined || initializer === null ? undefined : checkCallable(initializer, 'initializer'),
-      initargs,
-      functions,
-      maxTasks: checkCount(maxTasksPerChild, 'maxTasksPerChild', Infinity),
-      maxMemory: maxMemoryPerChild ?? Infinity,
-      prefixesOutput: prefixOutput,
-      onDemand: false,
-      breaks: () => false,
-      broken: (cause) => cause,
-    });
-    this.#engine.open();
+  /** @internal */
+  constructor(runner: Runner, processes: number, retryLost: number) {
+    this.#runner = runner;
+    this.#processes = processes;
+    this.#retryLost = retryLost;
+    runner.open();
   }
 
   /**
@@ -166,12 +112,12 @@ export class Pool {
     args: A | readonly [] = [],
     options: ApplyOptions<Awaited<R>> = {},
   ): AsyncResult<Awaited<R>> {
-    const engine = this.#open('applyAsync()');
+    const runner = this.#open('applyAsync()');
     const { timeoutMs, signal, retries } = checkLimits(options, this.#retryLost);
     checkCallbacks(options);
     if (!Array.isArray(args)) throw invalidArgument(`args must be an array, not ${inspect(args)}`);
     const { kwargs } = options;
-    const result = new AsyncResult<Awaited<R>>(engine, options);
+    const result = new AsyncResult<Awaited<R>>(runner, options);
     const task = new Task({
       fn: checkCallable(fn, 'applyAsync()'),
       mode: Mode.apply,
@@ -181,8 +127,8 @@ export class Pool {
       retries,
       owner: result,
     });
-    if (signal === undefined) engine.submit([task]);
-    else submitWith(signal, engine, task, result as AsyncResult<unknown>);
+    if (signal === undefined) runner.submit([task]);
+    else submitWith(signal, runner, task, result as AsyncResult<unknown>);
     return result;
   }
 
@@ -234,7 +180,7 @@ export class Pool {
     options: MapOptions<Awaited<R>> | number,
     isSpread: boolean,
   ): AsyncResult<Awaited<R>[]> {
-    const engine = this.#open(what);
+    const runner = this.#open(what);
     const all = typeof options === 'number' ? { chunksize: options } : (options ?? {});
     const { timeoutMs, signal, retries } = checkLimits(all, this.#retryLost);
     checkCallbacks(all);
@@ -243,8 +189,8 @@ export class Pool {
     if (isSpread) checkSpread(list, what);
     const usual =
       timeoutMs < Infinity ? 1 : Math.max(1, Math.ceil(list.length / (CHUNKS_PER_WORKER * this.#processes)));
-    const result = new AsyncResult<Awaited<R>[]>(engine, all);
-    mapInto(engine, result, {
+    const result = new AsyncResult<Awaited<R>[]>(runner, all);
+    mapInto(runner, result, {
       fn: callable,
       items: list,
       isSpread,
@@ -290,13 +236,13 @@ export class Pool {
     options: ImapOptions | number,
     isOrdered: boolean,
   ): ImapIterator<Awaited<R>> {
-    const engine = this.#open(what);
+    const runner = this.#open(what);
     const all: ImapOptions = typeof options === 'number' ? { chunksize: options } : (options ?? {});
     const { timeoutMs, signal, retries } = checkLimits(all, this.#retryLost);
     const chunksize = checkCount(all.chunksize, 'chunksize', 1);
     const ahead = checkCount(all.buffersize, 'buffersize', chunksize * CHUNKS_AHEAD * this.#processes);
     const known = Array.isArray(items) ? items.length : 0;
-    return new ImapIterator<Awaited<R>>(engine, {
+    return new ImapIterator<Awaited<R>>(runner, {
       fn: checkCallable(fn, what),
       items,
       isOrdered,
@@ -314,8 +260,8 @@ export class Pool {
 
   /** Python: `close`. No more tasks; the workers end once all are done. Repeatable. */
   close(): void {
-    this.#engine.checkMine('close()');
-    this.#engine.close();
+    this.#runner.checkMine('close()');
+    this.#runner.close();
   }
 
   /**
@@ -323,8 +269,8 @@ export class Pool {
    * ended a second later. Tasks that are not done fail with `ERR_MP_TERMINATED`. Repeatable.
    */
   terminate(): void {
-    this.#engine.checkMine('terminate()');
-    this.#engine.terminate();
+    this.#runner.checkMine('terminate()');
+    this.#runner.terminate();
   }
 
   /**
@@ -338,28 +284,28 @@ export class Pool {
   join(timeoutMs?: number): boolean {
     const timeout = checkTimeout(timeoutMs);
     this.#checkEnding('join()');
-    return this.#engine.waitUntil(() => this.#engine.isOver, timeout, 'join()');
+    return this.#runner.waitUntil(() => this.#runner.isOver, timeout, 'join()');
   }
 
   /** `join` that leaves the event loop turning. @throws the reason of `signal`, once it is aborted; otherwise as `join`. */
   async joinAsync(options?: WaitOptions): Promise<boolean> {
     const { timeoutMs, signal } = checkWaitOptions(options);
     this.#checkEnding('joinAsync()');
-    return this.#engine.overAsync(timeoutMs, signal);
+    return this.#runner.overAsync(timeoutMs, signal);
   }
 
   #checkEnding(what: string): void {
-    this.#engine.checkMine(what);
-    if (this.#engine.state !== 'open') return;
+    this.#runner.checkMine(what);
+    if (this.#runner.state !== 'open') return;
     throw new ProcessError('ERR_MP_STILL_RUNNING', `${what}: the Pool is still open; close() or terminate() it first`);
   }
 
   /** How the pool and each of its workers stand. */
   stats(): PoolStats {
-    const engine = this.#engine;
-    engine.checkMine('stats()');
-    engine.look();
-    return { workers: engine.stats(), outstanding: engine.outstanding, restarts: engine.restarts };
+    const runner = this.#runner;
+    runner.checkMine('stats()');
+    runner.look();
+    return { workers: runner.stats(), outstanding: runner.outstanding, restarts: runner.restarts };
   }
 
   /**
@@ -369,13 +315,13 @@ export class Pool {
   trace(file: string): void {
     if (typeof file !== 'string' || file === '')
       throw invalidArgument(`trace() takes the name of a file, not ${inspect(file)}`);
-    this.#engine.look();
-    this.#engine.timeline.write(file);
+    this.#runner.look();
+    this.#runner.timeline.write(file);
   }
 
   /** `using pool = new Pool();` terminates it at the end of the block, as Python's `with` does. */
   [Symbol.dispose](): void {
-    if (this.#engine.state !== 'terminated') this.terminate();
+    if (this.#runner.state !== 'terminated') this.terminate();
     this.join();
   }
 
@@ -385,9 +331,9 @@ export class Pool {
     await this.joinAsync();
   }
 
-  #open(what: string): Engine {
-    this.#engine.checkOpen(what);
-    return this.#engine;
+  #open(what: string): Runner {
+    this.#runner.checkOpen(what);
+    return this.#runner;
   }
 
   /** Always refused, as in Python. @throws ProcessError `ERR_MP_INHERIT_ONLY`. */
@@ -397,7 +343,7 @@ export class Pool {
 
   /** Printable form: `<Pool open, 4 workers>`. */
   toString(): string {
-    return `<${this.constructor.name} ${this.#engine.state}, ${this.#processes} workers>`;
+    return `<${this.constructor.name} ${this.#runner.state}, ${this.#processes} workers>`;
   }
 
   [inspect.custom](): string {
@@ -405,19 +351,85 @@ export class Pool {
   }
 }
 
+/**
+ * Python: `multiprocessing.Pool(processes=None, initializer=None, initargs=(), maxtasksperchild=None, context=None)`. Processes that do
+ * tasks.
+ *
+ * ```ts
+ * using pool = new Pool(4);
+ * console.log(pool.map((x) => x * x, [1, 2, 3]));
+ * for await (const page of pool.imap(render, pages())) save(page);
+ * ```
+ *
+ * Under `fork` any function will do; workers are forked when the first task comes, so that they have its function, or at the end of
+ * this turn of the event loop. A function that the workers do not know has others forked in their place; name it in `functions` to
+ * avoid that. Under `spawn` and `forkserver` functions must be exported by their module.
+ *
+ * Different from Python: a worker that ends takes only the task that it held with it, which fails with `WorkerLostError`; the
+ * pool goes on. Workers may have children, pools too. Results of a pool that is terminated are errors, and do not hang.
+ */
+export class Pool extends AnyPool {
+  /**
+   * @param processes how many workers. @default `processCpuCount()`
+   * @throws TypeError or RangeError (`ERR_MP_INVALID_ARG`) for a bad option (Python: ValueError).
+   * @throws as `start` of `Process`, under `spawn` and `forkserver`.
+   */
+  constructor(processes?: number | null, options: PoolOptions<never[]> | PoolOptions = {}) {
+    if (typeof options !== 'object' || options === null) {
+      throw invalidArgument(`new Pool() takes the number of workers and { initializer, … }, not ${inspect(options)}`);
+    }
+    const {
+      initializer,
+      initargs = [],
+      maxTasksPerChild,
+      maxMemoryPerChild,
+      context,
+      retryLost = 0,
+      prefixOutput = false,
+    } = options;
+    const { functions = [] } = options;
+    const size = checkCount(processes, 'processes', processCpuCount());
+    if (!Array.isArray(initargs)) throw invalidArgument(`initargs must be an array, not ${inspect(initargs)}`);
+    if (typeof prefixOutput !== 'boolean')
+      throw invalidArgument(`prefixOutput must be true or false, not ${inspect(prefixOutput)}`);
+    if (!Array.isArray(functions)) throw invalidArgument(`functions must be an array, not ${inspect(functions)}`);
+    for (const fn of functions) checkFunction(fn ?? null, 'each of functions');
+    if (maxMemoryPerChild !== undefined && !(typeof maxMemoryPerChild === 'number' && maxMemoryPerChild > 0)) {
+      throw invalidArgument(`maxMemoryPerChild must be a number of bytes, not ${inspect(maxMemoryPerChild)}`);
+    }
+    const { retries } = checkLimits({ retryLost }, 0);
+    const engine = new Engine({
+      title: 'Pool',
+      processes: size,
+      context,
+      initializer:
+        initializer === undefined || initializer === null ? undefined : checkCallable(initializer, 'initializer'),
+      initargs,
+      functions,
+      maxTasks: checkCount(maxTasksPerChild, 'maxTasksPerChild', Infinity),
+      maxMemory: maxMemoryPerChild ?? Infinity,
+      prefixesOutput: prefixOutput,
+      onDemand: false,
+      breaks: () => false,
+      broken: (cause) => cause,
+    });
+    super(engine, size, retries);
+  }
+}
+
 /** Submits a task that can be given up. */
-function submitWith(signal: AbortSignal, engine: Engine, task: Task, result: AsyncResult<unknown>): void {
+function submitWith(signal: AbortSignal, runner: Runner, task: Task, result: AsyncResult<unknown>): void {
   if (signal.aborted) {
     result.settle({ error: signal.reason });
     return;
   }
   const onAbort = (): void => {
-    engine.giveUp(task, signal.reason, true);
+    runner.giveUp(task, signal.reason, true);
     result.settle({ error: signal.reason });
   };
   signal.addEventListener('abort', onAbort, { once: true });
   result.whenReady(() => signal.removeEventListener('abort', onAbort));
-  engine.submit([task]);
+  runner.submit([task]);
 }
 
 function checkSpread(items: readonly unknown[], what: string): void {

@@ -6,7 +6,7 @@ import { inspect } from 'node:util';
 import { ProcessError, TimeoutError } from '../errors.ts';
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
 import { race } from '../wait.ts';
-import type { Engine } from './engine.ts';
+import type { Runner } from './runner.ts';
 import type { Outcome } from './task.ts';
 
 /** What is told of the end of a call. */
@@ -23,15 +23,15 @@ export interface Callbacks<T> {
  * It can be awaited, any number of times. An error that nobody asks for is nobody's, as in Python.
  */
 export class AsyncResult<T> implements PromiseLike<T> {
-  readonly #engine: Engine;
+  readonly #runner: Runner;
   readonly #callbacks: Callbacks<T>;
   #outcome: Outcome | undefined;
   #promise: Promise<T> | undefined;
   #waiters: Set<() => void> | undefined;
 
   /** @internal */
-  constructor(engine: Engine, callbacks: Callbacks<T> = {}) {
-    this.#engine = engine;
+  constructor(runner: Runner, callbacks: Callbacks<T> = {}) {
+    this.#runner = runner;
     this.#callbacks = callbacks;
   }
 
@@ -62,7 +62,7 @@ export class AsyncResult<T> implements PromiseLike<T> {
 
   /** Python: `ready`. Whether the call has come to an end. */
   ready(): boolean {
-    if (this.#outcome === undefined) this.#engine.look();
+    if (this.#outcome === undefined) this.#runner.look();
     return this.#outcome !== undefined;
   }
 
@@ -84,7 +84,7 @@ export class AsyncResult<T> implements PromiseLike<T> {
    * @throws InterruptedError when the program's own SIGINT, SIGTERM or SIGHUP listener has to run.
    */
   wait(timeoutMs?: number): boolean {
-    return this.#engine.waitUntil(() => this.#outcome !== undefined, checkTimeout(timeoutMs), 'wait()');
+    return this.#runner.waitUntil(() => this.#outcome !== undefined, checkTimeout(timeoutMs), 'wait()');
   }
 
   /**

@@ -18,6 +18,7 @@ import { FunctionTable, ImportedFunctions, type AnyFunction } from './functions.
 import { Generation, type Worker } from './generation.ts';
 import { OomWatch } from './oom.ts';
 import { Said, answerFacts, answerSince, answerTook, type Failure } from './protocol.ts';
+import type { Runner, RunnerState, WorkerStats } from './runner.ts';
 import type { Outcome, Task } from './task.ts';
 import { Timeline } from './timeline.ts';
 import { race } from '../wait.ts';
@@ -63,22 +64,6 @@ export interface EngineOptions {
   readonly broken: (cause: ProcessError) => ProcessError;
 }
 
-/** How a worker stands; see `stats()` of `Pool`. */
-export interface WorkerStats {
-  readonly name: string;
-  readonly pid: number;
-  /** Tasks that it has done. */
-  readonly tasks: number;
-  /** Milliseconds that it was at work on them. */
-  readonly busyMs: number;
-  /** Bytes of memory when it last looked; 0 if it did not yet. */
-  readonly memory: number;
-  /** Whether it has a task now. */
-  readonly busy: boolean;
-}
-
-type State = 'broken' | 'closing' | 'open' | 'terminated';
-
 /** Milliseconds of the monotonic clock, as workers have it. */
 function monotonicMs(): number {
   const [seconds, nanoseconds] = process.hrtime();
@@ -86,7 +71,7 @@ function monotonicMs(): number {
 }
 
 /** Workers and their tasks. */
-export class Engine {
+export class Engine implements Runner {
   readonly timeline = new Timeline();
   readonly #options: EngineOptions;
   readonly #method: StartMethodName;
@@ -94,7 +79,7 @@ export class Engine {
   readonly #answers = new Channel();
   readonly #owner = process.pid;
   readonly #oom = new OomWatch();
-  #state: State = 'open';
+  #state: RunnerState = 'open';
   #failure: ProcessError | undefined;
   #current: Generation | undefined;
   readonly #generations = new Set<Generation>();
@@ -107,7 +92,7 @@ export class Engine {
   #failures = 0;
   #kills = 0;
   #watch: AbortController | undefined;
-  #resting: NodeJS.Immediate | undefined;
+  #isResting = false;
   #isPuttingBack = false;
   /** Tasks that may run for some time only, and the shortest of these times. */
   readonly #timed = new Set<Task>();
@@ -124,7 +109,7 @@ export class Engine {
     for (const fn of options.functions) this.#functions.add(fn);
   }
 
-  get state(): State {
+  get state(): RunnerState {
     return this.#state;
   }
 
@@ -412,8 +397,10 @@ export class Engine {
   /** There is nothing to wait for; but often there is more to do in the same turn of the event loop. */
   #rest(): void {
     if (this.#state === 'closing') this.#dismiss();
-    this.#resting ??= setImmediate(() => {
-      this.#resting = undefined;
+    if (this.#isResting) return;
+    this.#isResting = true;
+    setImmediate(() => {
+      this.#isResting = false;
       if (this.outstanding > 0) return;
       this.#watch?.abort();
       this.#watch = undefined;
@@ -768,6 +755,7 @@ export function waitUntil(engines: readonly Engine[], isDone: () => boolean, tim
     if (now >= deadline) return false;
     const serving = engines.filter((engine) => !engine.isOver);
     const pauses = serving.map((engine) => engine.prepareToBlock());
+    if (isDone()) return true;
     // The usual case costs less without the ends of workers being waited for.
     const [first] = serving;
     const soon = Math.min(SOON_MS, deadline - now, ...pauses);

@@ -4,10 +4,10 @@
 import { ProcessError, TimeoutError, invalidArgument } from '../errors.ts';
 import { checkTimeout } from '../options.ts';
 import { race } from '../wait.ts';
-import type { Engine } from './engine.ts';
 import type { AnyFunction } from './functions.ts';
 import type { Teller } from './progress.ts';
 import { Mode } from './protocol.ts';
+import type { Runner } from './runner.ts';
 import { Task, type Outcome } from './task.ts';
 
 /** What is to be done. */
@@ -40,7 +40,7 @@ interface Entry {
  * `for await … of` does not. Whoever leaves the loop gives up what has not been begun.
  */
 export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
-  readonly #engine: Engine;
+  readonly #runner: Runner;
   readonly #call: ImapCall;
   readonly #source: AsyncIterator<unknown> | Iterator<unknown>;
   readonly #isAsync: boolean;
@@ -69,8 +69,8 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
   };
 
   /** @internal */
-  constructor(engine: Engine, call: ImapCall) {
-    this.#engine = engine;
+  constructor(runner: Runner, call: ImapCall) {
+    this.#runner = runner;
     this.#call = call;
     const { items, signal } = call;
     if (typeof items === 'object' && items !== null && Symbol.asyncIterator in items) {
@@ -112,7 +112,7 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
       }
       if (chunk.length > 0) tasks.push(this.#add(chunk));
     }
-    if (tasks.length > 0) this.#engine.submit(tasks);
+    if (tasks.length > 0) this.#runner.submit(tasks);
   }
 
   /** The input has failed: items of a chunk that is not complete are lost, as in Python. */
@@ -166,7 +166,7 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
         return;
       }
       if (this.#isEnded) return;
-      if (chunk.length > 0) this.#engine.submit([this.#add(chunk)]);
+      if (chunk.length > 0) this.#runner.submit([this.#add(chunk)]);
     }
   }
 
@@ -229,7 +229,7 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
     if (result === undefined) {
       const isDone = (): boolean => this.#ready() !== undefined;
       const left = Math.max(this.#call.deadline - performance.now(), 0);
-      if (!this.#engine.waitUntil(isDone, Math.min(timeout, left), 'imap()')) {
+      if (!this.#runner.waitUntil(isDone, Math.min(timeout, left), 'imap()')) {
         if (timeout > left) throw this.#late();
         throw new TimeoutError(`next(): there is no result within ${timeout} ms`);
       }
@@ -278,7 +278,7 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
     const { signal } = this.#call;
     signal?.removeEventListener('abort', this.#onAbort);
     for (const { task, outcome } of this.#entries) {
-      if (task && outcome === undefined) this.#engine.giveUp(task, error, mayStop);
+      if (task && outcome === undefined) this.#runner.giveUp(task, error, mayStop);
     }
   }
 

@@ -1,10 +1,10 @@
 /**
  * Calls of a function for many items at once: `map` and `starmap`.
  */
-import type { Engine } from './engine.ts';
 import type { AnyFunction } from './functions.ts';
 import type { Teller } from './progress.ts';
 import { Mode } from './protocol.ts';
+import type { Runner } from './runner.ts';
 import { Task, type Outcome } from './task.ts';
 
 /** What is to be done. */
@@ -20,14 +20,14 @@ export interface MapCall {
 }
 
 /** Does it, and settles `result` once all of it is done: with all values, or the first error. */
-export function mapInto(engine: Engine, result: { settle(outcome: Outcome): void }, call: MapCall): void {
+export function mapInto(runner: Runner, result: { settle(outcome: Outcome): void }, call: MapCall): void {
   const { fn, items, isSpread, chunksize, timeoutMs, retries, signal, teller } = call;
   const values = Array.from<unknown>({ length: items.length });
   let left = Math.ceil(items.length / chunksize);
   let failure: { readonly error: unknown; readonly index: number } | undefined;
   const tasks: Task[] = [];
   const onAbort = (): void => {
-    for (const task of tasks) engine.giveUp(task, signal?.reason, true);
+    for (const task of tasks) runner.giveUp(task, signal?.reason, true);
     end({ error: signal?.reason });
   };
   const end = (outcome: Outcome): void => {
@@ -69,5 +69,5 @@ export function mapInto(engine: Engine, result: { settle(outcome: Outcome): void
     return;
   }
   signal?.addEventListener('abort', onAbort, { once: true });
-  engine.submit(tasks);
+  runner.submit(tasks);
 }

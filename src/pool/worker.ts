@@ -5,6 +5,7 @@ import { ShutDown } from '../errors.ts';
 import { native } from '../native.ts';
 import { Process, currentProcess, parentProcess } from '../process.ts';
 import { addKind } from '../shared/passing.ts';
+import { callFor, isThenable } from './calls.ts';
 import { Channel, FACTS, type Message } from './channel.ts';
 import { ImportedFunctions, type AnyFunction, type FunctionTable } from './functions.ts';
 import { privateMemory } from './memory.ts';
@@ -111,23 +112,10 @@ function run(kit: Kit, message: Message, begin: number): Promise<void> | undefin
   const mode = message.word(taskFacts.mode) as Mode;
   let item = 0;
   kit.slots.setItem(kit.slot, 0);
-  /** Calls it for each item from the first one without a result, one after the other. */
-  const callForAll = (fn: AnyFunction, items: readonly unknown[], results: unknown[]): unknown => {
-    for (item = results.length; item < items.length; item += 1) {
-      kit.slots.setItem(kit.slot, item);
-      const value = mode === Mode.map ? fn(items[item] as never) : fn(...(items[item] as never[]));
-      if (isThenable(value)) {
-        return value.then((settled) => {
-          results.push(settled);
-          return callForAll(fn, items, results);
-        });
-      }
-      results.push(value);
-    }
-    return results;
+  const begins = (next: number): void => {
+    item = next;
+    kit.slots.setItem(kit.slot, next);
   };
-  const call = (fn: AnyFunction, args: readonly unknown[]): unknown =>
-    mode === Mode.apply ? fn(...(args as never[])) : callForAll(fn, args, []);
   const succeed = (value: unknown): void => {
     finish(kit, number);
     const took = performance.now() - begin;
@@ -153,7 +141,9 @@ function run(kit: Kit, message: Message, begin: number): Promise<void> | undefin
   let value: unknown;
   try {
     const fn = kit.functions.get(message.word(taskFacts.fn));
-    value = isThenable(fn) ? fn.then((found) => call(found as AnyFunction, args)) : call(fn, args);
+    value = isThenable(fn)
+      ? fn.then((found) => callFor(found as AnyFunction, mode, args, begins))
+      : callFor(fn, mode, args, begins);
   } catch (error) {
     fail(error);
     return undefined;
@@ -161,10 +151,6 @@ function run(kit: Kit, message: Message, begin: number): Promise<void> | undefin
   if (isThenable(value)) return Promise.resolve(value).then(succeed, fail);
   succeed(value);
   return undefined;
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }
 
 function isCarried(value: unknown): boolean {
