@@ -75,6 +75,11 @@ const programs: Program[] = [
     watch: 'A dozen clients at once, each connection in a process of its own.',
   },
   {
+    number: 11,
+    name: 'echo-pool',
+    watch: 'Forty clients, and still three processes: the workers of a pool share the listening socket.',
+  },
+  {
     number: 12,
     name: 'tickets-without-lock',
     watch: 'One ticket, ten buyers: count how many get it (购票成功).',
@@ -113,6 +118,16 @@ const programs: Program[] = [
     number: 17,
     name: 'event',
     watch: 'Three cars wait for the green light; the fourth finds it green.',
+  },
+  {
+    number: 17,
+    name: 'pool',
+    watch: 'Three cooks: one dish, many dishes, dishes as they come. One cook is killed; the kitchen goes on.',
+  },
+  {
+    number: 18,
+    name: 'hash-folder',
+    watch: 'All files of a folder, on all CPUs, with a progress bar on a terminal.',
   },
 ];
 

@@ -19,7 +19,7 @@ export async function talk(socket: Socket): Promise<void> {
 }
 
 // One process per client does not scale: a thousand clients would be a thousand processes of some 40 MB each, and whoever
-// connects decides how many there are. The same server on a `Pool` of a few processes comes with the release that has Pool.
+// connects decides how many there are. echo-pool.ts is the same server on a `Pool` of a few processes.
 async function main(): Promise<void> {
   const context = getContext((process.env.METHOD ?? 'fork') as StartMethodName);
   const count = Number(process.env.CLIENTS ?? 12);

@@ -18,15 +18,15 @@ import { processCpuCount } from './pool/usable-cpus.ts';
 import { boundTo } from './start-methods.ts';
 
 /** Options of `new ProcessPoolExecutor()`. */
-export interface ExecutorOptions<A extends unknown[] = unknown[]> {
+export interface ExecutorOptions {
   /** Most workers. @default `processCpuCount()` */
   readonly maxWorkers?: number | null | undefined;
   /** Whose start method the workers are started by. @default the start method in use; 'spawn' with `maxTasksPerChild` */
   readonly context?: Context | undefined;
   /** Called in each worker before its first call; a promise that it returns is awaited. */
-  readonly initializer?: Callable<A, unknown> | undefined;
+  readonly initializer?: Callable<never[], unknown> | undefined;
   /** Arguments of the initializer. @default [] */
-  readonly initargs?: A | undefined;
+  readonly initargs?: readonly unknown[] | undefined;
   /** A worker is replaced after so many calls. Not with `fork`, as in Python. @default never */
   readonly maxTasksPerChild?: number | null | undefined;
   /**
@@ -77,7 +77,7 @@ export class ProcessPoolExecutor {
   #count = 0;
 
   /** @throws TypeError or RangeError (`ERR_MP_INVALID_ARG`; Python: TypeError, ValueError) for a bad option. */
-  constructor(options: ExecutorOptions<never[]> | ExecutorOptions = {}) {
+  constructor(options: ExecutorOptions = {}) {
     if (typeof options !== 'object' || options === null) {
       throw invalidArgument(`new ProcessPoolExecutor() takes one object { maxWorkers, … }, not ${inspect(options)}`);
     }

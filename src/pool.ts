@@ -28,11 +28,11 @@ import { Task } from './pool/task.ts';
 import { processCpuCount } from './pool/usable-cpus.ts';
 
 /** Options of `new Pool()`. */
-export interface PoolOptions<A extends unknown[] = unknown[]> {
+export interface PoolOptions {
   /** Called in each worker before its first task; a promise that it returns is awaited. */
-  readonly initializer?: Callable<A, unknown> | undefined;
+  readonly initializer?: Callable<never[], unknown> | undefined;
   /** Arguments of the initializer. What processes share may be among them: locks, queues, values. @default [] */
-  readonly initargs?: A | undefined;
+  readonly initargs?: readonly unknown[] | undefined;
   /** A worker is replaced after so many tasks. A chunk of `map` counts as one. @default never */
   readonly maxTasksPerChild?: number | undefined;
   /** A worker is replaced after a task that leaves it with more private memory, in bytes. @default never */
@@ -374,7 +374,7 @@ export class Pool extends AnyPool {
    * @throws TypeError or RangeError (`ERR_MP_INVALID_ARG`) for a bad option (Python: ValueError).
    * @throws as `start` of `Process`, under `spawn` and `forkserver`.
    */
-  constructor(processes?: number | null, options: PoolOptions<never[]> | PoolOptions = {}) {
+  constructor(processes?: number | null, options: PoolOptions = {}) {
     if (typeof options !== 'object' || options === null) {
       throw invalidArgument(`new Pool() takes the number of workers and { initializer, … }, not ${inspect(options)}`);
     }

@@ -10,11 +10,11 @@ import { ThreadRunner } from './pool/thread-runner.ts';
 import { processCpuCount } from './pool/usable-cpus.ts';
 
 /** Options of `new ThreadPool()`. */
-export interface ThreadPoolOptions<A extends unknown[] = unknown[]> {
+export interface ThreadPoolOptions {
   /** Called in each thread before its first task; a promise that it returns is awaited. */
-  readonly initializer?: Callable<A, unknown> | undefined;
+  readonly initializer?: Callable<never[], unknown> | undefined;
   /** Arguments of the initializer, as structured clone carries them. @default [] */
-  readonly initargs?: A | undefined;
+  readonly initargs?: readonly unknown[] | undefined;
 }
 
 /**
@@ -31,7 +31,7 @@ export class ThreadPool extends AnyPool {
    * @throws TypeError or RangeError (`ERR_MP_INVALID_ARG`) for a bad option; ProcessError `ERR_MP_NOT_IMPORTABLE` for an initializer
    *   that no module exports.
    */
-  constructor(threads?: number | null, options: ThreadPoolOptions<never[]> | ThreadPoolOptions = {}) {
+  constructor(threads?: number | null, options: ThreadPoolOptions = {}) {
     if (typeof options !== 'object' || options === null) {
       throw invalidArgument(
         `new ThreadPool() takes the number of threads and { initializer, … }, not ${inspect(options)}`,

@@ -53,6 +53,8 @@ function calling(tell: (progress: Progress) => void): Teller {
   };
 }
 
+const shownRate = (rate: number): string => (rate < 10 ? rate.toFixed(1) : String(Math.round(rate)));
+
 function bar(total: number): Teller {
   const { SingleBar, Presets } = createRequire(import.meta.url)('cli-progress') as typeof CliProgress;
   const begin = performance.now();
@@ -73,7 +75,7 @@ function bar(total: number): Teller {
     advance(count, known) {
       done += count;
       shown.setTotal(known);
-      shown.update(done, { rate: measure(begin, done, known).rate.toPrecision(3) });
+      shown.update(done, { rate: shownRate(measure(begin, done, known).rate) });
     },
     end: () => shown.stop(),
   };

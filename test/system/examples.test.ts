@@ -1,5 +1,6 @@
 // Runs every program of examples/ as its users do, from dist-examples/, and looks for what it is there to show.
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -226,6 +227,42 @@ describe('examples', { timeout: TEST_TIMEOUT_MS }, () => {
       'poll: false',
       'killed: EOFError',
     ]);
+  });
+
+  it('pool: calls, callbacks, results in order and as they come; a killed worker costs one task', async () => {
+    const { lines } = await runWell('pool');
+    expect(lines).toEqual([
+      '米饭好了',
+      'callback: 汤好了',
+      'false 鱼好了 汤好了',
+      "[ '包子好了', '饺子好了', '面条好了', '馒头好了' ]",
+      "[ '粥好了', '茶好了' ]",
+      '[ 3, 2, 1 ]',
+      '1,2,3',
+      'lost: SIGKILL',
+      '汤圆好了',
+      '0',
+    ]);
+  });
+
+  it('echo-pool: many clients, few processes', async () => {
+    expect((await runWell('echo-pool')).lines).toEqual(['40 clients, 3 processes']);
+  });
+
+  it('hash-folder: every file is hashed, as by one process', async () => {
+    const folder = fileURLToPath(new URL('../../src/pool', import.meta.url));
+    const { code, lines, stderr } = await run('hash-folder', { args: [folder] });
+    expect(code, stderr).toBe(0);
+    const all = createHash('sha256');
+    const files = readdirSync(folder).toSorted();
+    for (const file of files)
+      all.update(
+        createHash('sha256')
+          .update(readFileSync(join(folder, file)))
+          .digest('hex'),
+      );
+    expect(lines.at(-1)).toMatch(new RegExp(`^${files.length} files on \\d+ CPUs: ${all.digest('hex').slice(0, 16)}$`));
+    expect(stderr).toMatch(/100% \| (\d+)\/\1 \|/);
   });
 
   it('semaphore: five guests, never more than three at the table', async () => {
