@@ -208,7 +208,7 @@ export class Engine implements Runner {
 
   /** Starts the workers that there should be. @throws what the system says, if it cannot start even one. */
   start(): void {
-    if (this.#state === 'terminated' || this.#state === 'broken') return;
+    if (this.#state === 'terminated' || this.#state === 'broken' || this.#isOver) return;
     this.#generationFor(0);
     this.#replenish();
   }
@@ -587,7 +587,10 @@ export class Engine implements Runner {
   }
 
   #putBack(): void {
-    for (const generation of this.#generations) generation.putBack();
+    for (const generation of this.#generations) {
+      // The queue of those that were let go takes nothing any more.
+      generation.putBack(generation.isRetired ? this.#current : generation);
+    }
   }
 
   #kill(worker: Worker, signal: NodeJS.Signals = 'SIGKILL'): void {
@@ -749,7 +752,10 @@ export function waitUntil(engines: readonly Engine[], isDone: () => boolean, tim
   for (;;) {
     if (isDone()) return true;
     let hasHeard = false;
-    for (const engine of engines) if (engine.look()) hasHeard = true;
+    for (const engine of engines) {
+      engine.checkMine(what);
+      if (engine.look()) hasHeard = true;
+    }
     if (hasHeard) continue;
     const now = performance.now();
     if (now >= deadline) return false;

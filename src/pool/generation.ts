@@ -1,9 +1,10 @@
 /**
  * Workers that know the same functions, and the tasks for them.
  */
+import { ShutDown } from '../errors.ts';
 import type { Process } from '../process.ts';
 import { List } from '../serialize/index.ts';
-import { Channel, FACTS } from './channel.ts';
+import { Channel, FACTS, type Message } from './channel.ts';
 import { taskFacts } from './protocol.ts';
 import { Slots, distance } from './slots.ts';
 import type { Task } from './task.ts';
@@ -117,28 +118,40 @@ export class Generation {
   recall(task: Task): boolean {
     if (!this.#recalled.has(task)) {
       const claim = this.slots.claimOf(this.#own);
-      for (let message = this.tasks.take(claim, 0); message; message = this.tasks.take(claim, 0)) {
-        const found = this.outstanding.get(this.slots.claimed(this.#own) as number);
+      while (this.tasks.length > 0) {
+        const message = takeIfAny(this.tasks, claim);
+        const found = message && this.outstanding.get(this.slots.claimed(this.#own) as number);
         if (found) this.#recalled.set(found, message.copy());
       }
     }
     return this.#recalled.delete(task);
   }
 
-  /** Has those that came back wait for workers again. */
-  putBack(): void {
+  /** Has those that came back wait for workers again: for its own, or those of `heir`. */
+  putBack(heir: Generation = this): void {
+    if (this.#recalled.size === 0) return;
     const recalled = [...this.#recalled];
     this.#recalled.clear();
     for (const [task, message] of recalled) {
       this.outstanding.delete(task.number);
-      this.tasks.putAgain(message);
-      this.#file(task);
+      heir.tasks.putAgain(message);
+      heir.#file(task);
     }
   }
 
   /** How many tasks wait for workers. */
   get waiting(): number {
     return this.tasks.length + this.#recalled.size;
+  }
+}
+
+/** Takes a message, unless a worker is faster. */
+function takeIfAny(tasks: Channel, claim: number): Message | undefined {
+  try {
+    return tasks.take(claim, 0);
+  } catch (error) {
+    if (error instanceof ShutDown) return undefined;
+    throw error;
   }
 }
 
