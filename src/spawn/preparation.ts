@@ -1,6 +1,7 @@
 /**
  * What a child that is no copy of its parent is told, and how.
  */
+import type { Seat } from '../../index.js';
 import { toMessage, type Connection, type Outgoing } from '../connection.ts';
 import { InterruptedError, ProcessError } from '../errors.ts';
 import type { Child as ForkedChild } from '../fork/fork.ts';
@@ -14,7 +15,7 @@ type Child = Pick<ForkedChild, 'name' | 'daemon' | 'parent' | 'describe'>;
 /** What a child needs before it can read the rest. */
 export interface Preparation {
   /** Its seats in the parent's arenas, whose files come with this. */
-  readonly seats: readonly number[];
+  readonly seats: readonly Seat[];
   readonly name: string;
   readonly daemon: boolean;
   readonly parent: { readonly name: string; readonly pid: number };
@@ -46,7 +47,7 @@ export function handOver(
   pid: number,
   child: Child,
   work: Work,
-  { arenas, seats }: { readonly arenas: readonly number[]; readonly seats: readonly number[] },
+  { arenas, seats }: { readonly arenas: readonly number[]; readonly seats: readonly Seat[] },
   elsewhere: Pick<Preparation, 'cwd' | 'environment'> = {},
 ): void {
   const { name, daemon, parent } = child;

@@ -7,7 +7,7 @@ import { closeAll } from '../connection/handles.ts';
 import { native } from '../native.ts';
 import { Process } from '../process.ts';
 import { decode } from '../serialize/index.ts';
-import { forgetBlocks, setOwnName } from '../shared/block.ts';
+import { setOwnName } from '../shared/block.ts';
 import { findMethod, settleMethod, type StartMethodName } from '../start-methods.ts';
 import { whileImporting } from './importing.ts';
 import { load } from './locate.ts';
@@ -30,10 +30,7 @@ export async function takeOver(channel: Connection, way: Way): Promise<unknown> 
   const preparation = JSON.parse(first.bytes.toString()) as Preparation;
   const { seats, name, parent, argv, modules, cwd, environment } = preparation;
   way.begin(preparation);
-  if (way.isRehearsal !== true) {
-    forgetBlocks();
-    native.adoptArenas(first.descriptors, [...seats]);
-  }
+  if (way.isRehearsal !== true) native.adoptArenas(first.descriptors, [...seats]);
   setOwnName(name);
   process.argv.splice(0, Infinity, ...argv);
   if (cwd !== undefined) process.chdir(cwd);

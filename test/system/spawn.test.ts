@@ -82,13 +82,3 @@ describe.each(['spawn', 'forkserver'])('start method %s', { timeout: TEST_TIMEOU
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '0 done\n', stderr: '' });
   });
 });
-
-describe('forkserver', { timeout: TEST_TIMEOUT_MS }, () => {
-  it.each([
-    ['the helper is killed at random: each child does its work, a new helper comes', 'helper killed'],
-    ['a helper that ends itself is an error that says so', 'helper ends'],
-    ['spares, preloaded modules, changes of environment', 'spares and preloading'],
-  ])('%s', async (_, name) => {
-    await runPassing(program, [name], { env: { MP_METHOD: 'forkserver' } });
-  });
-});
