@@ -22,6 +22,8 @@ import { rehearse } from './rehearsal.ts';
 
 const control = new Connection(native.SPAWN_CHANNEL);
 let owner: Hello['owner'];
+/** Readable once the owner has ended. Children have it, too: they could not ask for it if that has happened before. */
+let ownerSentinel: number;
 
 /** By pid of each child: where its end is to be told. */
 const relays = new Map<number, number>();
@@ -34,18 +36,17 @@ function leaveHelper(): void {
 
 /** Child: waits for its work and does it. */
 function work(channel: Connection): Promise<unknown> {
-  const sentinel = native.openExitWatch(owner.pid);
   // Some forked child of the owner's may have a copy of the channel, too: then only the sentinel tells of the owner's end.
-  const { ready } = waitReady([channel.fileno(), sentinel], 'read', Infinity, 'a child of the forkserver');
+  const { ready } = waitReady([channel.fileno(), ownerSentinel], 'read', Infinity, 'a child of the forkserver');
   if (!ready.includes(0)) native.exitNow(1);
   return takeOver(channel, {
     method: 'forkserver',
     begin({ name, daemon }) {
       native.ignoreInterrupt(false);
       relabel(name);
-      if (daemon) native.endWith(native.duplicateDescriptor(sentinel));
+      if (daemon) native.endWith(native.duplicateDescriptor(ownerSentinel));
     },
-    parentSentinel: sentinel,
+    parentSentinel: ownerSentinel,
   });
 }
 
@@ -155,6 +156,7 @@ async function serve(): Promise<void> {
   ({ owner } = hello);
   native.becomeHelper(hello.arena);
   native.endWithParent(owner.pid);
+  ownerSentinel = native.openExitWatch(owner.pid);
   native.ignoreInterrupt(true);
   process.argv.splice(0, Infinity, ...hello.argv);
   Process.becomeChild('forkserver', owner);
@@ -167,7 +169,8 @@ async function serve(): Promise<void> {
 
 serve().catch((error: unknown) => {
   // Its owner is gone, or has another one. Its children are their parent's to wait for.
-  if (!(error instanceof EOFError) && (error as NodeJS.ErrnoException).code !== 'EPIPE') {
+  const isAlone = ['EPIPE', 'ECONNRESET', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
+  if (!(error instanceof EOFError) && !isAlone) {
     process.stderr.write(
       `node-multiprocessing: the forkserver has failed: ${String((error as Error)?.stack ?? error)}\n`,
     );
