@@ -9,7 +9,7 @@ import { locate, resolve, type Place } from './locate.ts';
 const FORM = 'function';
 
 /** All of this package: a child that is given something of it has to know all kinds. */
-const thisPackage = new URL('dist/index.js', packageRoot).href;
+export const thisPackage = new URL('dist/index.js', packageRoot).href;
 
 /** Modules that the child has to import, of what is being serialised. */
 let needed: Set<string> | undefined;

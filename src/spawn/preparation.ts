@@ -7,7 +7,8 @@ import { InterruptedError, ProcessError } from '../errors.ts';
 import type { Child as ForkedChild } from '../fork/fork.ts';
 import { native } from '../native.ts';
 import { whileStartingChild } from '../shared/passing.ts';
-import { gatherModules } from './functions.ts';
+import { gatherModules, thisPackage } from './functions.ts';
+import { changedSettings } from './settings.ts';
 
 /** A child to be started. */
 type Child = Pick<ForkedChild, 'name' | 'daemon' | 'parent' | 'describe'>;
@@ -21,6 +22,8 @@ export interface Preparation {
   readonly parent: { readonly name: string; readonly pid: number };
   readonly argv: readonly string[];
   readonly modules: readonly string[];
+  /** Settings of the parent's; see settings.ts. */
+  readonly settings?: Readonly<Record<string, unknown>> | undefined;
   /** The directory to go to. */
   readonly cwd?: string | undefined;
   /** Variables to set, or (null) to remove. */
@@ -31,6 +34,7 @@ export interface Preparation {
 export interface Work {
   readonly message: Outgoing;
   readonly modules: string[];
+  readonly settings: Readonly<Record<string, unknown>>;
 }
 
 /** The work of a child. @throws whatever cannot be carried, before there is a process. */
@@ -38,7 +42,9 @@ export function pack(child: Child): Work {
   const { result: message, modules } = gatherModules(() => whileStartingChild(() => toMessage(child.describe())));
   // It is to stay as it is while others are made.
   const head = message.isBorrowed === true ? Uint8Array.from(message.head) : message.head;
-  return { message: { ...message, head, isBorrowed: false }, modules };
+  const settings = changedSettings();
+  const needed = Object.keys(settings).length > 0 ? new Set([thisPackage, ...modules]) : modules;
+  return { message: { ...message, head, isBorrowed: false }, modules: [...needed], settings };
 }
 
 /** Tells a child all that it needs. */
@@ -51,8 +57,8 @@ export function handOver(
   elsewhere: Pick<Preparation, 'cwd' | 'environment'> = {},
 ): void {
   const { name, daemon, parent } = child;
-  const { modules } = work;
-  const preparation: Preparation = { seats, name, daemon, parent, argv: process.argv, modules, ...elsewhere };
+  const { modules, settings } = work;
+  const preparation: Preparation = { seats, name, daemon, parent, argv: process.argv, modules, settings, ...elsewhere };
   const head = Buffer.from(JSON.stringify(preparation));
   try {
     channel.sendMessage({ head, parts: [], descriptors: arenas });

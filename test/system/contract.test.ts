@@ -23,6 +23,11 @@ describe.each(methods)('by %s', { timeout: TEST_TIMEOUT_MS }, (method) => {
     await runPassing(processes, [name], { env });
   });
 
+  it('MP176 a child’s logger has the level of its parent’s, and prints as that does', async () => {
+    const { code, stdout, stderr } = await runProgram(processes, ['logger'], { env });
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'passed\n', stderr: '[WARNING/egon] from a child\n' });
+  });
+
   it.each([
     ['natural', 0],
     ['exit', 5],
