@@ -9,7 +9,7 @@
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
 /** Child: gets the arenas of its parent, whose files are its own from now on. */
-export declare function adoptArenas(files: Array<number>, seats: Array<number>): void
+export declare function adoptArenas(files: Array<number>, seats: Array<Seat>): void
 
 /**
  * The child that seats were reserved for is `pid`: it is looked after by its `sentinel`, and its helper tells how it has ended over
@@ -93,6 +93,9 @@ export interface BarrierState {
 
 /** Waits at a barrier. Whoever gets the highest index opens it by `barrierComplete`. */
 export declare function barrierWait(handle: number, timeoutMs: number): number
+
+/** Helper: this process is one, and its arena is to have this number. */
+export declare function becomeHelper(number: number): void
 
 /** Has `action`, the same each time, called once before this thread next blocks in a call of this package. */
 export declare function beforeBlocking(action: () => void): void
@@ -355,9 +358,6 @@ export declare function lockReacquire(handle: number, recover: boolean): number
 /** Frees a lock whose holder has died with it. Whether that was so. */
 export declare function lockRecover(handle: number): boolean
 
-/** This process's number in each of its arenas, by which the words of locks name it. */
-export declare function memberIds(): Array<number>
-
 /** Takes a permit, waiting up to `timeout_ms` milliseconds. As `lockAcquire`. */
 export declare function namedSemaphoreAcquire(semaphore: object, timeoutMs: number): number
 
@@ -366,6 +366,9 @@ export declare function namedSemaphoreRelease(semaphore: object): void
 
 /** How many permits there are. */
 export declare function namedSemaphoreValue(semaphore: object): number
+
+/** The number for the arena of a helper of this process's. */
+export declare function numberForHelper(): number
 
 /** A connection over `fd`, which is its own from now on, unless that fails. */
 export declare function openConnection(fd: number): object
@@ -462,7 +465,7 @@ export interface Reserved {
   /** The files of this process's arenas: this process's descriptors. */
   arenas: Array<number>
   /** The child's seats in these. */
-  seats: Array<number>
+  seats: Array<Seat>
 }
 
 /** Takes seats for a child that a helper is asked for. */
@@ -470,6 +473,17 @@ export declare function reserveSeats(): Reserved
 
 /** Child of a raw fork: timers are wanted again. */
 export declare function restartTimer(): void
+
+/** A process's place in an arena. */
+export interface Seat {
+  /** The number of the arena. */
+  arena: number
+  /** That of the process in there, by which the words of locks name it. */
+  id: number
+}
+
+/** This process's seats in its arenas. */
+export declare function seats(): Array<Seat>
 
 /** Highest value of a semaphore. */
 export declare const SEMAPHORE_MAX: number
@@ -508,7 +522,7 @@ export declare function sharedAt(handle: number, size: number): SharedBlock
 export interface SharedBlock {
   /** What native calls know it by. */
   handle: number
-  /** Its arena's number in this process: an index into `memberIds()`. */
+  /** Its arena's number. */
   arena: number
   /** The memory. */
   buffer: ArrayBuffer
@@ -553,7 +567,7 @@ export interface Spawned {
   /** The files of this process's arenas: this process's descriptors. */
   arenas: Array<number>
   /** The child's seats in these. */
-  seats: Array<number>
+  seats: Array<Seat>
 }
 
 /** Starts a program as a child that is reaped, and that shares this process's memory or does not. */

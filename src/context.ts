@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 
 import { Pipe } from './connection.ts';
 import { ProcessError } from './errors.ts';
-import { setForkserverPreload } from './forkserver/forkserver.ts';
+import { setForkserverPreload } from './forkserver/preload.ts';
 import { getLogger, logToStderr } from './logging.ts';
 import { cpuCount } from './os.ts';
 import { Pool, type PoolOptions } from './pool.ts';

@@ -138,7 +138,8 @@ export {
 export { SharedMemory, type SharedMemoryDescriptor, type SharedMemoryOptions } from './shared-memory.ts';
 export type { ImportedTarget } from './spawn/imported-target.ts';
 export { setExecutable } from './spawn/spawn.ts';
-export { setForkserverPreload, startForkserver, type ForkserverOptions } from './forkserver/forkserver.ts';
+export { startForkserver, type ForkserverOptions } from './forkserver/forkserver.ts';
+export { setForkserverPreload, type PreloadFailure, type PreloadOptions } from './forkserver/preload.ts';
 export type { StartMethodName } from './start-methods.ts';
 export { AbandonedLockError, type OnAbandoned } from './synchronize/abandoned.ts';
 export type { LockOptions } from './synchronize/acquirable.ts';

@@ -7,6 +7,7 @@ import { channels } from './diagnostics.ts';
 import { invalidArgument } from './errors.ts';
 import { checkFunction } from './options.ts';
 import { currentProcess } from './process.ts';
+import { addSetting } from './spawn/settings.ts';
 
 /** Log level: none set, the default one applies. */
 export const NOTSET = 0;
@@ -62,7 +63,7 @@ function levelName(level: number): string {
 /**
  * Python: the `logging.Logger` of `multiprocessing`. Messages are put together as by `console.log` (`%s`, `%d`, `%o`).
  *
- * Each process has its own; a forked child starts with its parent's level and handlers.
+ * Each process has its own, which starts with its parent's level; that of a forked child with the handlers, too.
  */
 export class Logger {
   #level: number = NOTSET;
@@ -158,6 +159,27 @@ export class Logger {
 
 const logger = new Logger();
 let following = false;
+let toStderr = false;
+
+interface LoggerSetting {
+  readonly level: number;
+  readonly effective: number;
+  readonly toStderr: boolean;
+}
+
+// Handlers are functions of the parent's own.
+addSetting<LoggerSetting>('logger', {
+  get() {
+    const { level } = logger;
+    const effective = logger.getEffectiveLevel();
+    return effective === WARNING && !toStderr ? undefined : { level, effective, toStderr };
+  },
+  set({ level, effective, toStderr: prints }) {
+    logger.setLevel(level);
+    if (level === NOTSET) logger.setDefaultLevel(effective);
+    if (prints) logToStderr();
+  },
+});
 
 /** Children that start and end are logged by their parent, once somebody listens. */
 function followChildren(): void {
@@ -198,6 +220,7 @@ export function getLogger(): Logger {
  */
 export function logToStderr(level?: number | LogLevelName): Logger {
   if (level !== undefined) logger.setLevel(level);
+  toStderr = true;
   logger.addHandler(writeToStderr);
   return logger;
 }

@@ -49,6 +49,32 @@ def sample_fork():
     return {"ns": ns}
 
 
+idlers = []
+
+
+def stay(is_up):
+    is_up.set()
+    sleep(1e6)
+
+
+def idle(method):
+    method = multiprocessing.get_context(method)
+    is_up = method.Event()
+    process = method.Process(target=stay, args=(is_up,))
+    process.start()
+    idlers.append(process)
+    is_up.wait()
+    return {"pid": process.pid}
+
+
+def release():
+    while idlers:
+        process = idlers.pop()
+        process.kill()
+        process.join()
+    return {}
+
+
 def grow(kind, size):
     if kind == "buffers":
         block = 1 << 20
@@ -76,6 +102,10 @@ def serve():
         try:
             if words[0] == "sample":
                 answer(samples[words[1]]())
+            elif words[0] == "idle":
+                answer(idle(words[1]))
+            elif words[0] == "release":
+                answer(release())
             else:
                 answer(grow(words[1], int(words[2])))
         except Exception as error:

@@ -11,6 +11,10 @@ export interface Memory {
   /** The part of it that stands in huge pages, each of which costs a fork as little as one small page. */
   readonly hugeBytes?: number;
   readonly pageTableBytes?: number;
+  /** What no other process has. */
+  readonly privateBytes?: number;
+  /** That, and of what others have as well the share of one. */
+  readonly proportionalBytes?: number;
 }
 
 export function memoryOf(pid: number): Memory {
@@ -26,6 +30,8 @@ export function memoryOf(pid: number): Memory {
     anonymousBytes: kilobytesIn(rollup, 'Anonymous') * 1024,
     hugeBytes: kilobytesIn(rollup, 'AnonHugePages') * 1024,
     pageTableBytes: kilobytesIn(status, 'VmPTE') * 1024,
+    privateBytes: (kilobytesIn(rollup, 'Private_Clean') + kilobytesIn(rollup, 'Private_Dirty')) * 1024,
+    proportionalBytes: kilobytesIn(rollup, 'Pss') * 1024,
   };
 }
 

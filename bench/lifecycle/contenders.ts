@@ -36,9 +36,17 @@ export const contenders: readonly Contender[] = [
 
 /** How large the parent is, and what of. */
 export interface Parent {
-  readonly id: 'small' | 'heap' | 'buffers';
+  readonly id: 'small' | 'heap' | 'buffers' | 'gigabyte';
+  /** What of it. @default its id */
+  readonly kind?: 'heap' | 'buffers';
+  /** Its size, whatever else is asked for. */
+  readonly bytes?: number;
+  /** The contenders that have one: that many fit into memory. */
+  readonly only?: readonly string[];
   readonly label: (bytes: number) => string;
 }
+
+const GIGABYTE = 1e9;
 
 const size = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
 
@@ -46,6 +54,13 @@ export const parents: readonly Parent[] = [
   { id: 'small', label: () => 'small parent' },
   { id: 'heap', label: (bytes) => `parent with ${size(bytes)} of small objects` },
   { id: 'buffers', label: (bytes) => `parent with ${size(bytes)} of buffers` },
+  {
+    id: 'gigabyte',
+    kind: 'heap',
+    bytes: GIGABYTE,
+    only: [OURS, 'forkserver', 'spawn', PYTHON_PROCESS, 'child-process-fork'],
+    label: () => `parent with ${size(GIGABYTE)} of small objects`,
+  },
 ];
 
 /** A contender in its own program, ready for samples; or why it is out. */
@@ -90,7 +105,8 @@ export class Entrant {
  * Makes every parent the same size: the Node programs allocate `bytes` themselves, and all the others follow until they are as
  * large in resident memory as the first Node program is then.
  */
-export async function fill(entrants: readonly Entrant[], parent: Parent, bytes: number): Promise<void> {
+export async function fill(entrants: readonly Entrant[], parent: Parent, usual: number): Promise<void> {
+  const { kind = parent.id, bytes = usual } = parent;
   if (parent.id === 'small') return;
   let reference: number | undefined;
   for (const node of [true, false]) {
@@ -98,8 +114,8 @@ export async function fill(entrants: readonly Entrant[], parent: Parent, bytes: 
       const isNode = entrant.contender.program === 'ours' || entrant.contender.program === 'rivals';
       if (isNode !== node) continue;
       await entrant.attempt(async (helper) => {
-        if (isNode) await helper.request(`grow ${parent.id} ${bytes}`);
-        else await growTo(helper, reference ?? bytes, parent.id);
+        if (isNode) await helper.request(`grow ${kind} ${bytes}`);
+        else await growTo(helper, reference ?? bytes, kind);
         reference ??= memoryOf(helper.pid).residentBytes;
       });
     }

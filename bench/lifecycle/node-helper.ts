@@ -11,13 +11,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
 import type { Kernel, kernels as Kernels } from './kernels.ts';
-import { nothing } from './nothing.ts';
+import { nothing, stay } from './nothing.ts';
 
 type Package = typeof import('node-multiprocessing');
 type Answer = Record<string, unknown>;
 type Sample = () => Answer | Promise<Answer>;
 
-const [role = '', emptyScript = '', scratchFile = ''] = process.argv.slice(2);
+const [role = '', emptyScript = '', scratchFile = '', idleScript = ''] = process.argv.slice(2);
 
 const SLICES = 40;
 const PAUSE_MS = 10;
@@ -124,6 +124,46 @@ const samples: Readonly<Record<string, Sample>> = {
   },
 };
 
+/** Children and threads that stay, until they are released. */
+const idlers: { release(): unknown }[] = [];
+
+/** One that does nothing and stays, once it is up: its process id, if it has one of its own. */
+const idle: Readonly<Record<string, () => number | undefined | Promise<number | undefined>>> = {
+  fork: () => idleProcess('fork'),
+  forkserver: () => idleProcess('forkserver'),
+  spawn: () => idleProcess('spawn'),
+
+  async 'child_process.fork'() {
+    const child = childProcess.fork(idleScript, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    idlers.push({ release: () => child.kill('SIGKILL') });
+    await once(child, 'message');
+    return child.pid;
+  },
+
+  async worker_threads() {
+    const worker = new Worker(idleScript);
+    idlers.push({ release: () => worker.terminate() });
+    await once(worker, 'message');
+    return undefined;
+  },
+};
+
+function idleProcess(method: 'fork' | 'forkserver' | 'spawn'): number | undefined {
+  const { Event, getContext } = ours();
+  const isUp = new Event();
+  const { Process } = getContext(method);
+  const child = new Process({ target: stay, args: [isUp] });
+  child.start();
+  idlers.push({
+    release() {
+      child.kill();
+      child.join();
+    },
+  });
+  isUp.wait();
+  return child.pid ?? undefined;
+}
+
 /** Not part of the public API: absent in builds that do not measure themselves. */
 function splitOfLastFork(): unknown {
   const timings = (ours() as Record<string, unknown>)['lastForkTimings'];
@@ -179,6 +219,11 @@ async function cpu(kind: string, where: string): Promise<Answer> {
 async function answerTo(words: readonly string[]): Promise<Answer> {
   const [verb = '', first = '', second = ''] = words;
   if (verb === 'grow') return grow(first, Number(second));
+  if (verb === 'idle') return { pid: (await idle[first]?.()) ?? null };
+  if (verb === 'release') {
+    for (const each of idlers.splice(0)) await each.release();
+    return {};
+  }
   if (verb === 'cpu') return cpu(first, second);
   const sample = samples[first];
   if (verb !== 'sample' || sample === undefined) throw new Error(`unknown request '${words.join(' ')}'`);

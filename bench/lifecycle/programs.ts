@@ -14,17 +14,27 @@ export interface Programs {
   readonly c: Program;
 }
 
+/** Says that it is up, to a parent process or thread, and stays. */
+const IDLE = `
+setInterval(() => {}, 1 << 30);
+const { parentPort } = require('node:worker_threads');
+if (parentPort) parentPort.postMessage("up");
+else process.send("up");
+`;
+
 export function preparePrograms(python: string, cc: string): Programs {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'bench-lifecycle-'));
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
   // CommonJS: what Node starts fastest.
   const emptyScript = path.join(directory, 'empty.cjs');
   writeFileSync(emptyScript, '');
+  const idleScript = path.join(directory, 'idle.cjs');
+  writeFileSync(idleScript, IDLE);
   const extension = path.extname(fileURLToPath(import.meta.url));
   const nodeHelper = fileURLToPath(new URL(`./node-helper${extension}`, import.meta.url));
   const node = (role: string): Program => ({
     file: process.execPath,
-    args: [...process.execArgv, nodeHelper, role, emptyScript, path.join(directory, `${role}.json`)],
+    args: [...process.execArgv, nodeHelper, role, emptyScript, path.join(directory, `${role}.json`), idleScript],
   });
   return {
     ours: node('ours'),

@@ -8,7 +8,9 @@ import type { Context } from './context.ts';
 /** Start and join of a trivial target: every contender once a round, so that a slow moment of the machine hits all alike. */
 export async function startSection(context: Context, parent: Parent): Promise<SectionResult | undefined> {
   const id = `start/${parent.id}`;
-  const entrants = contenders.filter((one) => context.selected(`${id}/${one.id}`)).map((one) => new Entrant(one));
+  const entrants = contenders
+    .filter((one) => (parent.only?.includes(one.id) ?? true) && context.selected(`${id}/${one.id}`))
+    .map((one) => new Entrant(one));
   if (entrants.length === 0) return undefined;
   for (const entrant of entrants) await entrant.enter(context.programs);
   await fill(entrants, parent, context.bytes);

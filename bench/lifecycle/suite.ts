@@ -6,6 +6,7 @@ import { describeEnvironment, environmentLines } from '../harness/environment.ts
 import { printSection, type SectionResult } from '../harness/report.ts';
 import { parents } from './contenders.ts';
 import type { Context } from './context.ts';
+import { memorySection } from './memory.ts';
 import { cpuSection } from './cpu.ts';
 import { preparePrograms } from './programs.ts';
 import { spawnSection } from './spawn.ts';
@@ -66,10 +67,12 @@ async function run(options: Options, command: Command): Promise<void> {
 
 async function* all(context: Context): AsyncGenerator<SectionResult> {
   const [small, heap] = parents;
+  const ordinary = parents.filter(({ only }) => only === undefined);
   const sections = [
     ...parents.map((parent) => () => startSection(context, parent)),
-    ...parents.map((parent) => () => splitSection(context, parent)),
+    ...ordinary.map((parent) => () => splitSection(context, parent)),
     () => cpuSection(context),
+    () => memorySection(context),
     ...[small, heap].map((parent) => () => parent && spawnSection(context, parent)),
   ];
   for (const section of sections) {

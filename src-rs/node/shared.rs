@@ -13,7 +13,7 @@ use super::error::to_js;
 pub struct SharedBlock<'a> {
     /// What native calls know it by.
     pub handle: f64,
-    /// Its arena's number in this process: an index into `memberIds()`.
+    /// Its arena's number.
     pub arena: u32,
     /// The memory.
     #[napi(ts_type = "ArrayBuffer")]
@@ -84,10 +84,23 @@ pub fn shared_stock() -> SharedStock {
     }
 }
 
-/// This process's number in each of its arenas, by which the words of locks name it.
+/// A process's place in an arena.
+#[napi(object)]
+pub struct Seat {
+    /// The number of the arena.
+    pub arena: u32,
+    /// That of the process in there, by which the words of locks name it.
+    pub id: u32,
+}
+
+/// This process's seats in its arenas.
 #[napi]
-pub fn member_ids() -> Vec<u32> {
-    arena::all().iter().map(|arena| arena.me()).collect()
+pub fn seats() -> Vec<Seat> {
+    let seat = |arena: &&arena::Arena| Seat {
+        arena: arena.number(),
+        id: arena.me(),
+    };
+    arena::all().iter().map(seat).collect()
 }
 
 /// What this process is called, for the messages of those who outlive it.

@@ -12,12 +12,13 @@ use node_multiprocessing_core::Error;
 use node_multiprocessing_core::fork::discard;
 use node_multiprocessing_core::process::reaper;
 use node_multiprocessing_core::process::spawn::{self, Program};
-use node_multiprocessing_core::shared::arena::{self, Seats};
+use node_multiprocessing_core::shared::arena::{self, Arena, Seats, Share};
 use node_multiprocessing_core::sys::clock::Deadline;
 use node_multiprocessing_core::sys::fd::{ready_now, wait_any_readable};
 use node_multiprocessing_core::sys::{death, signal};
 
 use super::error::to_js;
+use super::shared::Seat;
 
 /// The number that a child finds its end of the channel under.
 #[napi]
@@ -31,7 +32,7 @@ pub struct Spawned {
     /// The files of this process's arenas: this process's descriptors.
     pub arenas: Vec<i32>,
     /// The child's seats in these.
-    pub seats: Vec<u32>,
+    pub seats: Vec<Seat>,
 }
 
 /// Starts a program as a child that is reaped, and that shares this process's memory or does not.
@@ -73,15 +74,25 @@ pub fn spawn_program(
         seats.give_up();
         fail(error)
     })?;
-    let list = seats.list();
-    let arenas = list.iter().map(|(arena, _)| arena.file().as_raw_fd()).collect();
-    let ids = list.iter().map(|&(_, id)| id).collect();
+    let (arenas, listed) = listed(&seats);
     seats.settle(pid);
     Ok(Spawned {
         pid,
         arenas,
-        seats: ids,
+        seats: listed,
     })
+}
+
+/// The files of arenas, and seats in these.
+fn listed(seats: &Seats) -> (Vec<i32>, Vec<Seat>) {
+    let of = |&(arena, id): &(&'static Arena, u32)| {
+        let seat = Seat {
+            arena: arena.number(),
+            id,
+        };
+        (arena.file().as_raw_fd(), seat)
+    };
+    seats.list().iter().map(of).unzip()
 }
 
 thread_local! {
@@ -94,7 +105,7 @@ pub struct Reserved {
     /// The files of this process's arenas: this process's descriptors.
     pub arenas: Vec<i32>,
     /// The child's seats in these.
-    pub seats: Vec<u32>,
+    pub seats: Vec<Seat>,
 }
 
 /// Takes seats for a child that a helper is asked for.
@@ -102,11 +113,12 @@ pub struct Reserved {
 pub fn reserve_seats(env: Env) -> Result<Reserved> {
     give_up_seats();
     let seats = Seats::reserve().map_err(|error| to_js(env, &error))?;
-    let list = seats.list();
-    let arenas = list.iter().map(|(arena, _)| arena.file().as_raw_fd()).collect();
-    let ids = list.iter().map(|&(_, id)| id).collect();
+    let (arenas, listed) = listed(&seats);
     RESERVED.set(Some(seats));
-    Ok(Reserved { arenas, seats: ids })
+    Ok(Reserved {
+        arenas,
+        seats: listed,
+    })
 }
 
 /// There will be no such child.
@@ -128,6 +140,18 @@ pub fn adopt_relayed(env: Env, pid: i32, sentinel: i32, relay: i32, daemon: bool
         seats.settle(pid);
     }
     Ok(())
+}
+
+/// The number for the arena of a helper of this process's.
+#[napi]
+pub fn number_for_helper() -> u32 {
+    arena::number_for_helper()
+}
+
+/// Helper: this process is one, and its arena is to have this number.
+#[napi]
+pub fn become_helper(number: u32) {
+    arena::become_helper(number);
 }
 
 /// Helper: waits until its owner says something (true) or a child has ended.
@@ -175,10 +199,15 @@ pub fn lead_group(env: Env, sentinel: i32) -> Result<()> {
 
 /// Child: gets the arenas of its parent, whose files are its own from now on.
 #[napi(catch_unwind)]
-pub fn adopt_arenas(env: Env, files: Vec<i32>, seats: Vec<u32>) -> Result<()> {
+pub fn adopt_arenas(env: Env, files: Vec<i32>, seats: Vec<Seat>) -> Result<()> {
     // SAFETY: received just now, and given away by the caller.
     let files = files.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
-    arena::adopt(files.zip(seats).collect()).map_err(|error| to_js(env, &error))
+    let share = |(file, Seat { arena, id }): (OwnedFd, Seat)| Share {
+        file,
+        number: arena,
+        me: id,
+    };
+    arena::adopt(files.zip(seats).map(share).collect()).map_err(|error| to_js(env, &error))
 }
 
 /// Child that is a daemon: ends when its parent does, at once if that has ended.

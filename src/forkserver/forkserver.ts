@@ -1,7 +1,7 @@
 /**
  * Python's `forkserver`: children are forked by a helper, which is a clean process.
  */
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 
 import { Connection, Pipe } from '../connection.ts';
@@ -13,6 +13,7 @@ import { checkInteger } from '../options.ts';
 import { packageRoot } from '../package-root.ts';
 import { handOver, pack, type Work } from '../spawn/preparation.ts';
 import { startProgram } from '../spawn/spawn.ts';
+import { wantedPreload } from './preload.ts';
 import type { Hello, Offer, Request } from './protocol.ts';
 
 /** The program that the helper runs. */
@@ -44,31 +45,12 @@ interface Helper {
 }
 
 let helper: Helper | undefined;
-let modules: readonly string[] = [];
 let spares = 1;
 
 /** Options of `startForkserver`. */
 export interface ForkserverOptions {
   /** How many children the helper keeps forked ahead of need, so that `start()` only hands over the work. @default 1 */
   readonly spares?: number | undefined;
-}
-
-/**
- * Python: `multiprocessing.set_forkserver_preload`. Modules that the helper imports before it forks, so that its children have
- * them at once, and share their memory. Those of targets come by themselves with their first use. Takes effect with the next
- * helper, so call it before the first start.
- *
- * @param urls URLs or absolute paths of modules.
- * @throws TypeError (`ERR_MP_INVALID_ARG`) for anything else.
- */
-export function setForkserverPreload(urls: readonly (string | URL)[]): void {
-  if (!Array.isArray(urls)) throw invalidArgument(`expected a list of URLs or absolute paths, not ${inspect(urls)}`);
-  modules = urls.map((url: unknown) => {
-    if (url instanceof URL) return url.href;
-    if (typeof url === 'string' && url.startsWith('/')) return pathToFileURL(url).href;
-    if (typeof url === 'string' && /^(file|node|data):/.test(url)) return url;
-    throw invalidArgument(`a module is named by a URL or an absolute path, not ${inspect(url)}`);
-  });
 }
 
 /**
@@ -114,11 +96,12 @@ function dropHelper(): void {
 function running(): Helper {
   if (helper?.owner === process.pid) return helper;
   dropHelper();
+  const preload = wantedPreload();
   const [control, its] = Pipe();
   try {
     startProgram(entry, its, true, false);
     const owner = { name: 'MainProcess', pid: process.pid };
-    const hello: Hello = { owner, argv: process.argv, preload: modules };
+    const hello: Hello = { owner, argv: process.argv, arena: native.numberForHelper(), preload };
     control.sendBytes(Buffer.from(JSON.stringify(hello)));
   } catch (error) {
     control.close();
@@ -131,7 +114,7 @@ function running(): Helper {
     owner: process.pid,
     cwd: process.cwd(),
     environment: { ...process.env },
-    modules: new Set(modules),
+    modules: new Set(preload.modules),
     generation: 0,
     outstanding: 0,
     spares: [],

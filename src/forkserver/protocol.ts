@@ -2,12 +2,15 @@
  * What a helper and its owner tell each other. Descriptors go beside.
  */
 
+import type { Preload } from './preload.ts';
+
 /** The first message to a helper. */
 export interface Hello {
   readonly owner: { readonly name: string; readonly pid: number };
   readonly argv: readonly string[];
-  /** URLs of modules to import at once. */
-  readonly preload: readonly string[];
+  /** The number for its shared memory, which its children have beside that of their parent. */
+  readonly arena: number;
+  readonly preload: Preload;
 }
 
 /** For children that wait for work: spares. */

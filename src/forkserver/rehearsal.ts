@@ -25,7 +25,7 @@ let rehearsedAt = Number.NEGATIVE_INFINITY;
 /** How often it is done at first. */
 const TIMES = 3;
 
-/** What a child is given, of many kinds. It is never collected: in children, its memory is not there. */
+/** What a child is given, of many kinds. */
 let parts: readonly unknown[] | undefined;
 
 function given(): readonly unknown[] {

@@ -15,11 +15,15 @@ import { Process } from '../process.ts';
 import { whileImporting } from '../spawn/importing.ts';
 import { isLoaded, load } from '../spawn/locate.ts';
 import { takeOver } from '../spawn/take-over.ts';
+import { importModule } from './import-module.ts';
+import type { Preload } from './preload.ts';
 import type { Hello, Offer, Request } from './protocol.ts';
 import { rehearse } from './rehearsal.ts';
 
 const control = new Connection(native.SPAWN_CHANNEL);
 let owner: Hello['owner'];
+/** Readable once the owner has ended. Children have it, too: they could not ask for it if that has happened before. */
+let ownerSentinel: number;
 
 /** By pid of each child: where its end is to be told. */
 const relays = new Map<number, number>();
@@ -32,26 +36,32 @@ function leaveHelper(): void {
 
 /** Child: waits for its work and does it. */
 function work(channel: Connection): Promise<unknown> {
-  const sentinel = native.openExitWatch(owner.pid);
   // Some forked child of the owner's may have a copy of the channel, too: then only the sentinel tells of the owner's end.
-  const { ready } = waitReady([channel.fileno(), sentinel], 'read', Infinity, 'a child of the forkserver');
+  const { ready } = waitReady([channel.fileno(), ownerSentinel], 'read', Infinity, 'a child of the forkserver');
   if (!ready.includes(0)) native.exitNow(1);
   return takeOver(channel, {
     method: 'forkserver',
     begin({ name, daemon }) {
       native.ignoreInterrupt(false);
       relabel(name);
-      if (daemon) native.endWith(native.duplicateDescriptor(sentinel));
+      if (daemon) native.endWith(native.duplicateDescriptor(ownerSentinel));
     },
-    parentSentinel: sentinel,
+    parentSentinel: ownerSentinel,
   });
+}
+
+const requestIn = ({ bytes }: ReturnType<Connection['recvMessage']>): Request =>
+  JSON.parse(bytes.toString()) as Request;
+
+function offer(what: Offer, descriptors: readonly number[] = []): void {
+  control.sendMessage({ head: Buffer.from(JSON.stringify(what)), parts: [], descriptors });
 }
 
 /** Forks a child that waits for work, and offers it. */
 function offerSpare(generation: number): void {
   const [channel, its] = Pipe();
   const [told, tells] = Pipe(false);
-  let offer: Offer;
+  let what: Offer;
   const passed = [channel.fileno(), told.fileno()];
   let sentinel: number | undefined;
   try {
@@ -74,22 +84,42 @@ function offerSpare(generation: number): void {
     relays.set(pid, native.duplicateDescriptor(tells.fileno()));
     sentinel = native.openExitWatch(pid);
     passed.splice(1, 0, sentinel);
-    offer = { generation, pid };
+    what = { generation, pid };
   } catch (error) {
     const { code = 'ERR_MP_START_FAILED', message } = error as NodeJS.ErrnoException;
     passed.length = 0;
-    offer = { generation, code, message };
+    what = { generation, code, message };
   }
   try {
-    control.sendMessage({ head: Buffer.from(JSON.stringify(offer)), parts: [], descriptors: passed });
+    offer(what, passed);
   } finally {
     if (sentinel !== undefined) closeSync(sentinel);
     for (const each of [channel, its, told, tells]) each.close();
   }
 }
 
-/** Imports modules for all children to come. What goes wrong is for the child to find and to tell. */
-async function preload(modules: readonly string[]): Promise<void> {
+/** Imports what its owner wants all children to have. @throws Error if one cannot be and that matters. */
+async function preload({ modules, onError }: Preload): Promise<void> {
+  for (const module of modules) {
+    try {
+      await whileImporting(() => importModule(module));
+    } catch (error) {
+      const why = `${module} could not be preloaded: ${String((error as Error | undefined)?.stack ?? error)}`;
+      if (onError === 'fail') throw new Error(why, { cause: error });
+      if (onError === 'warn') process.stderr.write(`node-multiprocessing: the forkserver warns: ${why}\n`);
+    }
+  }
+}
+
+/** Answers the first request with the reason why there will be no child, and ends. */
+function giveUp({ message }: Error): void {
+  const { generation } = requestIn(control.recvMessage());
+  offer({ generation, code: 'ERR_MP_START_FAILED', message });
+  native.exitNow(1);
+}
+
+/** Imports modules of targets for all children to come. What goes wrong is for the child to find and to tell. */
+async function importAll(modules: readonly string[]): Promise<void> {
   const missing = modules.filter((url) => !isLoaded(url));
   if (missing.length === 0) return;
   await whileImporting(async () => {
@@ -97,9 +127,8 @@ async function preload(modules: readonly string[]): Promise<void> {
   });
 }
 
-async function answer({ bytes }: ReturnType<Connection['recvMessage']>): Promise<void> {
-  const { generation, modules, count } = JSON.parse(bytes.toString()) as Request;
-  await preload(modules);
+async function answer({ generation, modules, count }: Request): Promise<void> {
+  await importAll(modules);
   for (let i = 0; i < count; i += 1) {
     await rehearse('forkserver', owner).catch(() => {});
     offerSpare(generation);
@@ -125,20 +154,23 @@ function reap(): void {
 async function serve(): Promise<void> {
   const hello = JSON.parse(control.recvBytes().toString()) as Hello;
   ({ owner } = hello);
+  native.becomeHelper(hello.arena);
   native.endWithParent(owner.pid);
+  ownerSentinel = native.openExitWatch(owner.pid);
   native.ignoreInterrupt(true);
   process.argv.splice(0, Infinity, ...hello.argv);
   Process.becomeChild('forkserver', owner);
-  await preload(hello.preload);
+  await preload(hello.preload).catch(giveUp);
   for (;;) {
-    if (native.awaitRequest(control.fileno())) await answer(control.recvMessage());
+    if (native.awaitRequest(control.fileno())) await answer(requestIn(control.recvMessage()));
     reap();
   }
 }
 
 serve().catch((error: unknown) => {
   // Its owner is gone, or has another one. Its children are their parent's to wait for.
-  if (!(error instanceof EOFError) && (error as NodeJS.ErrnoException).code !== 'EPIPE') {
+  const isAlone = ['EPIPE', 'ECONNRESET', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
+  if (!(error instanceof EOFError) && !isAlone) {
     process.stderr.write(
       `node-multiprocessing: the forkserver has failed: ${String((error as Error)?.stack ?? error)}\n`,
     );

@@ -65,6 +65,25 @@ export function formOf(object: object): Form | undefined {
   return byPrototype.get(prototype) ?? families.find(({ is }) => is(object))?.form;
 }
 
+let onUse: ((form: Form) => void) | undefined;
+
+/** Does `action` and tells `used` of each form that something is given meanwhile. */
+export function whileNotingForms<T>(used: (form: Form) => void, action: () => T): T {
+  const before = onUse;
+  onUse = used;
+  try {
+    return action();
+  } finally {
+    onUse = before;
+  }
+}
+
+/** What `object` is made of, in its form. */
+export function takeIn(form: Form, object: object, pass: PassDescriptor): unknown {
+  onUse?.(form);
+  return form.take(object, pass);
+}
+
 /** The form of that name. */
 export function formNamed(name: string): Form | undefined {
   return byName.get(name);

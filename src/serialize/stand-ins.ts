@@ -6,7 +6,7 @@ import { types } from 'node:util';
 
 import { ProcessError } from '../errors.ts';
 import { isInheritOnly, refuseToSerialize } from '../inherit-only.ts';
-import { formNamed, formOf, type ClaimDescriptor, type Form, type PassDescriptor } from './forms.ts';
+import { formNamed, formOf, takeIn, type ClaimDescriptor, type Form, type PassDescriptor } from './forms.ts';
 
 /** What is sent for such a value. */
 export interface Envelope {
@@ -85,7 +85,7 @@ export function takeApart(value: unknown, pass: PassDescriptor): Envelope {
     if (form) {
       const place = copied(item, {});
       if (!form.fill) underWay.add(item);
-      const details = visit(form.take(item, pass));
+      const details = visit(takeIn(form, item, pass));
       underWay.delete(item);
       entries.push([place, form.name, details]);
       return place;

@@ -20,17 +20,17 @@ export interface Block {
 }
 
 /** By number of the arena. */
-const seats: Seat[] = [];
+const seats = new Map<number, Seat>();
 let ownName = 'MainProcess';
 
 const collected = new FinalizationRegistry<number>((handle) => native.freeShared(handle));
 
 function seatOf(arena: number): Seat {
-  let seat = seats[arena];
+  let seat = seats.get(arena);
   if (seat === undefined) {
-    native.memberIds().forEach((id, index) => (seats[index] ??= { id }));
+    for (const { arena: number, id } of native.seats()) if (!seats.has(number)) seats.set(number, { id });
     native.setMemberName(ownName);
-    seat = seats[arena] as Seat;
+    seat = seats.get(arena) as Seat;
   }
   return seat;
 }
@@ -68,12 +68,6 @@ export function withBlocks<T>(handles: readonly number[], make: () => T): T {
 /** Blocks of the parent's that this process has met: an address belongs to one buffer only. */
 const found = new Map<number, WeakRef<ArrayBuffer>>();
 
-/** Child of a helper: it gets other arenas than it had by then. */
-export function forgetBlocks(): void {
-  found.clear();
-  seats.length = 0;
-}
-
 function find(handle: number, byteLength: number): Block {
   const known = found.get(handle)?.deref();
   const arena = Math.floor(handle / 2 ** 36);
@@ -96,14 +90,15 @@ export function checkCanShare(): void {
 
 /** Child: it has seats of its own. */
 export function renewSeats(): void {
-  if (seats.length === 0) return;
-  native.memberIds().forEach((id, index) => {
-    if (seats[index]) seats[index].id = id;
-  });
+  if (seats.size === 0) return;
+  for (const { arena, id } of native.seats()) {
+    const seat = seats.get(arena);
+    if (seat) seat.id = id;
+  }
 }
 
 /** What this process is called where others speak of it. */
 export function setOwnName(name: string): void {
   ownName = name;
-  if (seats.length > 0) native.setMemberName(name);
+  if (seats.size > 0) native.setMemberName(name);
 }

@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 
 import { ProcessError } from '../errors.ts';
+import { loadedModules } from './loaded-modules.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -32,7 +33,7 @@ const places = new WeakMap<Callable, Place>();
  */
 export function locate(fn: Callable): Place {
   let place = places.get(fn);
-  if (place === undefined) places.set(fn, (place = inCommonJs(fn) ?? inEsModules(fn)));
+  if (place === undefined) places.set(fn, (place = inCommonJs(fn) ?? inLoadedModules(fn) ?? inItsScript(fn)));
   return place;
 }
 
@@ -47,7 +48,8 @@ function* membersOf(name: string, value: unknown): Generator<readonly [string, u
   if (typeof value !== 'function') return;
   for (const key of Object.getOwnPropertyNames(value)) {
     if (key === 'prototype' || key === 'arguments' || key === 'caller') continue;
-    yield [`${name}.${key}`, read(value, key)];
+    // Not by a getter, which may do whatever it likes.
+    yield [`${name}.${key}`, Object.getOwnPropertyDescriptor(value, key)?.value];
   }
 }
 
@@ -75,7 +77,21 @@ function inCommonJs(fn: Callable): Place | undefined {
   return undefined;
 }
 
-function inEsModules(fn: Callable): Place {
+function inLoadedModules(fn: Callable): Place | undefined {
+  // Of several that export it, the one that the others have it from.
+  for (const [module, namespace] of loadedModules().toReversed()) {
+    // Object.keys() would fail for a module that is still being evaluated.
+    for (const key of Object.getOwnPropertyNames(namespace)) {
+      for (const [name, value] of membersOf(key, read(namespace, key))) {
+        if (value === fn) return { module, exports: [name], source: Function.prototype.toString.call(fn) };
+      }
+    }
+  }
+  return undefined;
+}
+
+/** Where it should be exported, by the text of the script that it is in. */
+function inItsScript(fn: Callable): Place {
   const { url, text } = scriptOf(fn);
   if (!/^file:|^\//.test(url))
     throw notImportable(fn, url === '' ? 'it is in no file' : `it is in ${url}, which is no file`);

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 
+import type { Seat } from '../../index.js';
 import { Pipe, type Connection } from '../connection.ts';
 import { invalidArgument } from '../errors.ts';
 import type { Child } from '../fork/fork.ts';
@@ -20,11 +21,13 @@ let executable = process.execPath;
 /**
  * Python: `multiprocessing.set_executable`. The Node that children are started with, by `spawn` and `forkserver`.
  *
- * @param path of a Node of the same major version as this one; a URL will do. @default `process.execPath`
+ * @param path of a Node of the same major version as this one: text, bytes or a file URL. @default `process.execPath`
  * @throws TypeError (`ERR_MP_INVALID_ARG`) if there is no such file.
  */
-export function setExecutable(path: string | URL): void {
-  const file = path instanceof URL ? fileURLToPath(path) : path;
+export function setExecutable(path: string | Uint8Array | URL): void {
+  let file: unknown = path;
+  if (path instanceof URL) file = fileURLToPath(path);
+  else if (path instanceof Uint8Array) file = Buffer.from(path).toString();
   if (typeof file !== 'string' || !existsSync(file)) {
     throw invalidArgument(`the executable must be the path of a Node program, not ${inspect(path)}`);
   }
@@ -70,7 +73,7 @@ function environment(): string[] {
 export interface Started {
   readonly pid: number;
   readonly arenas: number[];
-  readonly seats: number[];
+  readonly seats: Seat[];
 }
 
 /** Starts a program of this package's, which finds `channel` under a number that it knows. */

@@ -7,11 +7,12 @@ import { closeAll } from '../connection/handles.ts';
 import { native } from '../native.ts';
 import { Process } from '../process.ts';
 import { decode } from '../serialize/index.ts';
-import { forgetBlocks, setOwnName } from '../shared/block.ts';
+import { setOwnName } from '../shared/block.ts';
 import { findMethod, settleMethod, type StartMethodName } from '../start-methods.ts';
 import { whileImporting } from './importing.ts';
 import { load } from './locate.ts';
 import type { Preparation } from './preparation.ts';
+import { applySettings } from './settings.ts';
 
 /** How it differs from start method to start method. */
 export interface Way {
@@ -28,12 +29,9 @@ export interface Way {
 export async function takeOver(channel: Connection, way: Way): Promise<unknown> {
   const first = received(channel);
   const preparation = JSON.parse(first.bytes.toString()) as Preparation;
-  const { seats, name, parent, argv, modules, cwd, environment } = preparation;
+  const { seats, name, parent, argv, modules, settings = {}, cwd, environment } = preparation;
   way.begin(preparation);
-  if (way.isRehearsal !== true) {
-    forgetBlocks();
-    native.adoptArenas(first.descriptors, [...seats]);
-  }
+  if (way.isRehearsal !== true) native.adoptArenas(first.descriptors, [...seats]);
   setOwnName(name);
   process.argv.splice(0, Infinity, ...argv);
   if (cwd !== undefined) process.chdir(cwd);
@@ -46,6 +44,7 @@ export async function takeOver(channel: Connection, way: Way): Promise<unknown> 
   await whileImporting(async () => {
     for (const module of modules) await load(module);
   });
+  applySettings(settings);
   const { bytes, descriptors } = received(channel);
   channel.close();
   const left = [...descriptors];

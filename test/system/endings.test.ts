@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import { importing } from '../helpers/methods.ts';
 import { nodeBinary } from '../helpers/nodes.ts';
 import { TEST_TIMEOUT_MS, WATCHDOG_MS, fixture, runProgram } from '../helpers/run.ts';
 
@@ -81,6 +82,50 @@ const childBodies: Record<string, [exitCode: number, stdout: string]> = {
   neverWithHandler: [13, 'first 13\n'],
   neverWithCode: [5, ''],
 };
+
+describe.each(importing)('the end of a child of %s', { timeout: TEST_TIMEOUT_MS }, (method) => {
+  const env = { MP_METHOD: method };
+
+  it.each(Object.entries(bodies))('%s: as in a program of its own', async (body, [exitCode, stderr]) => {
+    const plain = await runProgram(program, ['body', body, 'plain']);
+    const child = await runProgram(program, ['body', body, 'child'], { env });
+    expect(child.stdout).toBe(`${plain.stdout}${JSON.stringify({ exitCode })}\n`);
+    if (stderr) expect(child.stderr).toMatch(stderr);
+    else expect(child.stderr).toBe('');
+    expect(child.code).toBe(0);
+  });
+
+  it.each(Object.entries(childBodies))('%s', async (body, [exitCode, stdout]) => {
+    const child = await runProgram(program, ['body', body], { env });
+    expect(child.stdout).toBe(`${stdout}${JSON.stringify({ exitCode })}\n`);
+    expect(child.stderr).toMatch(unsettled);
+  });
+
+  it.each([
+    ['exit', 3],
+    ['sigkill', -9],
+  ])('100,000 lines to a slow reader all arrive: %s', async (end, exitCode) => {
+    const { stdout, stderr } = await runProgram(program, ['output', end], { env, slowBytesPerMs: 2000 });
+    expect(stdout === Array.from({ length: 100_000 }, (_, i) => `line ${i}\n`).join('')).toBe(true);
+    expect(stderr).toContain(`exitCode ${exitCode}`);
+  });
+
+  it('four children at once: every line whole, once, in the order of its writer', async () => {
+    const { lines, stderr } = await runProgram(program, ['outputAsync'], { env, slowBytesPerMs: 200 });
+    expect(stderr).toBe('[0,0,0,0]\n');
+    for (const n of [0, 1, 2, 3]) {
+      const its = lines.filter((line) => line.startsWith(`${n} `));
+      expect(its).toEqual(Array.from({ length: 2500 }, (_, i) => `${n} ${i}`));
+    }
+    expect(lines).toHaveLength(10_000);
+  });
+
+  it('one chunk of 20 MB, and its callback', async () => {
+    const { stdout, stderr } = await runProgram(program, ['bigChunk'], { env });
+    expect(stdout.length).toBe(20_000_000);
+    expect(stderr).toBe('exitCode 2\n');
+  });
+});
 
 describe('the end of a child', () => {
   for (const [body, [exitCode, stderr]] of Object.entries(bodies)) {

@@ -126,6 +126,8 @@ const types = [
   'OnAbandoned',
   'PipeFactory',
   'PipeOptions',
+  'PreloadFailure',
+  'PreloadOptions',
   'ProcessOptions',
   'ShareableListOptions',
   'ShareableValue',

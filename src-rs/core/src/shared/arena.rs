@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
@@ -92,7 +92,7 @@ struct Stock {
 /// One arena, as this process sees it.
 #[derive(Debug)]
 pub struct Arena {
-    index: u32,
+    number: u32,
     segment: Segment,
     me: AtomicU32,
     stock: Mutex<Stock>,
@@ -105,8 +105,14 @@ type List = Vec<&'static Arena>;
 static ARENAS: AtomicPtr<List> = AtomicPtr::new(std::ptr::null_mut());
 /// Held while one is added.
 static ADDING: Mutex<()> = Mutex::new(());
-/// One more than the index of the arena that this process has created; 0 for none.
-static OWN: AtomicUsize = AtomicUsize::new(0);
+/// The arena that this process has created; null for none.
+static OWN: AtomicPtr<Arena> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Numbers from this one on are those of the arenas of helpers: their children have these beside the arenas of their parents, which
+/// were numbered without knowing of them.
+const HELPERS: u32 = 1 << 16;
+/// If this process is a helper: the number for its own arena; otherwise 0.
+static HELPER: AtomicU32 = AtomicU32::new(0);
 /// The seats of the children of this process.
 static CHILDREN: Mutex<Vec<(i32, &'static Arena, MemberId)>> = Mutex::new(Vec::new());
 
@@ -128,23 +134,46 @@ const NO_OBJECT: Error = Error::System {
 
 /// The arena in which `place` lies.
 pub fn of(place: Place) -> Result<&'static Arena> {
-    all().get(place.arena as usize).copied().ok_or(NO_OBJECT)
+    let is_it = |arena: &&&Arena| arena.number == place.arena;
+    all().iter().find(is_it).copied().ok_or(NO_OBJECT)
+}
+
+fn existing() -> Option<&'static Arena> {
+    // SAFETY: null, or an arena, which is never freed.
+    unsafe { OWN.load(SeqCst).as_ref() }
+}
+
+/// The lowest number from `first` on, and below `end`, that is above those of this process's arenas in there.
+fn next_number(first: u32, end: u32) -> u32 {
+    let taken = all().iter().map(|arena| arena.number);
+    let last = taken.filter(|number| (first..end).contains(number)).max();
+    last.map_or(first, |number| number + 1)
+}
+
+/// The number for the arena of a helper of this process's.
+#[must_use]
+pub fn number_for_helper() -> u32 {
+    next_number(HELPERS, u32::MAX)
+}
+
+/// This process is a helper, and its own arena is to have this number. Before it has one.
+pub fn become_helper(number: u32) {
+    HELPER.store(number, SeqCst);
 }
 
 /// The arena of this process's own, made at the first call.
 pub fn own() -> Result<&'static Arena> {
     let _adding = locked(&ADDING);
-    let mut arenas = all().to_vec();
-    if let Some(arena) = OWN
-        .load(SeqCst)
-        .checked_sub(1)
-        .and_then(|index| arenas.get(index))
-    {
+    if let Some(arena) = existing() {
         return Ok(arena);
     }
+    let number = match HELPER.load(SeqCst) {
+        0 => next_number(0, HELPERS),
+        number => number,
+    };
     let segment = Segment::create()?;
     let arena: &'static Arena = Box::leak(Box::new(Arena {
-        index: arenas.len() as u32,
+        number,
         stock: Mutex::new(Stock::new(&segment)),
         segment,
         me: AtomicU32::new(0),
@@ -152,30 +181,45 @@ pub fn own() -> Result<&'static Arena> {
     let me = arena.members().reserve()?;
     arena.members().sit_down(me);
     arena.me.store(me, SeqCst);
+    let mut arenas = all().to_vec();
     arenas.push(arena);
-    let count = arenas.len();
     ARENAS.store(Box::into_raw(Box::new(arenas)), SeqCst);
-    OWN.store(count, SeqCst);
+    OWN.store(std::ptr::from_ref(arena).cast_mut(), SeqCst);
     Ok(arena)
 }
 
-/// A process that is no copy of its parent gets the arenas of that: files and seats, in the order of their numbers there. Before
-/// it has one of its own; those of a helper that it was forked from are forgotten.
-pub fn adopt(shared: Vec<(OwnedFd, MemberId)>) -> Result<()> {
+/// A process's place in an arena.
+#[derive(Debug)]
+pub struct Share {
+    /// The arena's file.
+    pub file: OwnedFd,
+    /// The number of the arena.
+    pub number: u32,
+    /// The seat in it.
+    pub me: MemberId,
+}
+
+/// A process that is no copy of its parent gets the arenas of that, before it has one of its own. Those of a helper that it was forked
+/// from stay.
+pub fn adopt(shares: Vec<Share>) -> Result<()> {
+    const LATE: Error = Error::Unsupported("shared memory of a parent, after some of its own");
     let _adding = locked(&ADDING);
-    if OWN.load(SeqCst) != 0 {
-        return Err(Error::Unsupported(
-            "shared memory of a parent, after some of its own",
-        ));
+    // Its own arena is like any other's.
+    HELPER.store(0, SeqCst);
+    if existing().is_some() {
+        return Err(LATE);
     }
-    let mut arenas = List::new();
-    for (file, me) in shared {
+    let mut arenas = all().to_vec();
+    for Share { file, number, me } in shares {
         let segment = Segment::open(file)?;
         if segment.size() <= HEAP_AT as u64 {
             return Err(NO_OBJECT);
         }
+        if arenas.iter().any(|arena| arena.number == number) {
+            return Err(LATE);
+        }
         let arena: &'static Arena = Box::leak(Box::new(Arena {
-            index: arenas.len() as u32,
+            number,
             stock: Mutex::new(Stock::new(&segment)),
             segment,
             me: AtomicU32::new(me),
@@ -214,10 +258,10 @@ impl Arena {
         self.segment.file()
     }
 
-    /// Its number in this process.
+    /// Its number, in every process that has it.
     #[must_use]
-    pub fn index(&self) -> u32 {
-        self.index
+    pub fn number(&self) -> u32 {
+        self.number
     }
 
     /// This process's seat.
@@ -350,7 +394,7 @@ pub fn allocate(size: u64, align: u64) -> Result<(Place, *mut u8)> {
     })?;
     stock.made_before.insert(offset, last);
     let place = Place {
-        arena: arena.index,
+        arena: arena.number,
         offset,
     };
     Ok((place, arena.address(offset)))
@@ -359,10 +403,9 @@ pub fn allocate(size: u64, align: u64) -> Result<(Place, *mut u8)> {
 /// This process, if it is the one that made `place`, has done with it. The memory is free as soon as no process lives that
 /// may have inherited it.
 pub fn free(place: Place) {
-    if OWN.load(SeqCst) != place.arena as usize + 1 {
+    let Some(arena) = existing().filter(|arena| arena.number == place.arena) else {
         return;
-    }
-    let Ok(arena) = of(place) else { return };
+    };
     let mut stock = locked(&arena.stock);
     if let Some(&made) = stock.made_before.get(&place.offset) {
         stock.pending.insert((made, place.offset));
@@ -373,8 +416,7 @@ pub fn free(place: Place) {
 /// How the heap of this process's own arena stands: blocks in use, and blocks that wait for the end of descendants.
 #[must_use]
 pub fn stock() -> (usize, usize) {
-    let index = OWN.load(SeqCst).checked_sub(1);
-    let Some(arena) = index.and_then(|index| all().get(index).copied()) else {
+    let Some(arena) = existing() else {
         return (0, 0);
     };
     let stock = locked(&arena.stock);
@@ -401,7 +443,7 @@ impl Seats {
         Ok(seats)
     }
 
-    /// The arenas' files and the seats in them, in the order of their numbers.
+    /// The arenas and the seats in them.
     #[must_use]
     pub fn list(&self) -> &[(&'static Arena, MemberId)] {
         &self.0
@@ -425,7 +467,7 @@ impl Seats {
 
     /// Child: this process has another seat in each arena now, and no arena of its own.
     pub fn take(&self) {
-        OWN.store(0, SeqCst);
+        OWN.store(std::ptr::null_mut(), SeqCst);
         locked(&CHILDREN).clear();
         for (arena, id) in &self.0 {
             arena.members().sit_down(*id);

@@ -33,7 +33,7 @@ pub fn ring_also(fd: Option<OwnedFd>) {
 /// One wait more.
 pub fn begin(arena: &'static Arena, look: impl Fn() + Send + 'static) -> Result<()> {
     let mut heard = HEARD.lock().unwrap_or_else(PoisonError::into_inner);
-    if !heard.contains(&arena.index()) {
+    if !heard.contains(&arena.number()) {
         // Signals are the main thread's.
         let _blocked = Blocked::all()?;
         let me = arena.me();
@@ -42,7 +42,7 @@ pub fn begin(arena: &'static Arena, look: impl Fn() + Send + 'static) -> Result<
             .stack_size(STACK)
             .spawn(move || listen(arena, me, look))
             .map_err(|_| Error::last("pthread_create"))?;
-        heard.push(arena.index());
+        heard.push(arena.number());
     }
     if PENDING.fetch_add(1, SeqCst) == 0
         && let Some(member) = arena.members().get(arena.me())
