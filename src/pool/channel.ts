@@ -42,6 +42,11 @@ export class Message {
     return decode(this.#bytes, this.#at + FACTS, this.#end, this.#isOwned);
   }
 
+  /** The same, for as long as one likes. */
+  keep(): Message {
+    return this.#isOwned ? this : new Message(Buffer.from(this.copy()), 0, this.#end - this.#at, true);
+  }
+
   /** All of it, to be put again. */
   copy(): Uint8Array {
     return Uint8Array.prototype.slice.call(this.#bytes, this.#at, this.#end);
@@ -68,6 +73,7 @@ export class Channel {
   readonly number: number;
   readonly #turns: AsyncTurns;
   #isClosed = false;
+  #isShutDown = false;
 
   constructor() {
     checkCanShare();
@@ -80,6 +86,11 @@ export class Channel {
       pass(file);
       return { kind: 'Channel', handles: [], details: handle };
     });
+  }
+
+  /** Whether this process has shut it down. */
+  get isShutDown(): boolean {
+    return this.#isShutDown;
   }
 
   /** How many messages there are. */
@@ -156,7 +167,9 @@ export class Channel {
 
   /** Nothing may be put any more; `immediate`: nor taken. */
   shutdown(immediate: boolean): void {
-    if (!this.#isClosed) native.queueShutDown(this.number, immediate);
+    if (this.#isClosed) return;
+    this.#isShutDown = true;
+    native.queueShutDown(this.number, immediate);
   }
 
   /** This process has done with it. */

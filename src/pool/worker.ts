@@ -140,20 +140,18 @@ function run(kit: Kit, message: Message, begin: number): Promise<void> | undefin
   };
   const fail = (error: unknown): void => {
     finish(kit, number);
-    sayFailure(kit, Said.error, number, performance.now() - begin, { error, item });
+    const took = performance.now() - begin;
+    if (error instanceof Undecodable) sayFailure(kit, Said.undecodable, number, took, { error: error.cause, item });
+    else sayFailure(kit, Said.error, number, took, { error, item });
   };
-  let args: readonly unknown[];
-  try {
-    args = message.value() as readonly unknown[];
-  } catch (error) {
-    finish(kit, number);
-    sayFailure(kit, Said.undecodable, number, 0, { error, item });
-    return undefined;
-  }
   let value: unknown;
   try {
     const fn = kit.functions.get(message.word(taskFacts.fn));
-    value = isThenable(fn) ? fn.then((found) => call(found as AnyFunction, args)) : call(fn, args);
+    // The arguments may be of classes that its module registers.
+    if (isThenable(fn)) {
+      const kept = message.keep();
+      value = fn.then((found) => call(found as AnyFunction, argsOf(kept)));
+    } else value = call(fn, argsOf(message));
   } catch (error) {
     fail(error);
     return undefined;
@@ -161,6 +159,17 @@ function run(kit: Kit, message: Message, begin: number): Promise<void> | undefin
   if (isThenable(value)) return Promise.resolve(value).then(succeed, fail);
   succeed(value);
   return undefined;
+}
+
+/** A task cannot be read; `cause` says why. */
+class Undecodable extends Error {}
+
+function argsOf(message: Message): readonly unknown[] {
+  try {
+    return message.value() as readonly unknown[];
+  } catch (cause) {
+    throw new Undecodable(undefined, { cause });
+  }
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
