@@ -24,7 +24,7 @@ export function wait(): WaitResult;
  * @returns the futures that are done, and the others.
  */
 export function wait<F extends Future<never>>(
-  futures: readonly F[] | ReadonlySet<F>,
+  futures: Iterable<F>,
   timeoutMs?: number | null,
   returnWhen?: ReturnWhen,
 ): DoneAndNotDone<F>;
@@ -43,8 +43,11 @@ export function wait<F extends Future<never>>(
 export function wait<T extends Waitable>(objects: Iterable<T>, timeoutMs?: number | null): T[];
 export function wait(objects?: unknown, timeoutMs?: number | null, returnWhen?: ReturnWhen): unknown {
   if (arguments.length === 0) return waitpid(-1);
-  if (areFutures(objects)) return waitForFutures(objects, timeoutMs, returnWhen);
-  return waitForAny(objects as Iterable<Waitable>, timeoutMs);
+  const list = listOf(objects);
+  if (areFutures(list) || returnWhen !== undefined)
+    return waitForFutures(list as Iterable<Future>, timeoutMs, returnWhen);
+  if (isNothing(list)) return ofNothing(waitForAny([], timeoutMs ?? 0));
+  return waitForAny(list as Iterable<Waitable>, timeoutMs);
 }
 
 /**
@@ -53,7 +56,7 @@ export function wait(objects?: unknown, timeoutMs?: number | null, returnWhen?: 
  * @throws the reason of `signal`, once it is aborted.
  */
 export function waitAsync<F extends Future<never>>(
-  futures: readonly F[] | ReadonlySet<F>,
+  futures: Iterable<F>,
   options?: WaitOptions & { readonly returnWhen?: ReturnWhen | undefined },
 ): Promise<DoneAndNotDone<F>>;
 /**
@@ -64,6 +67,23 @@ export function waitAsync<F extends Future<never>>(
  */
 export function waitAsync<T extends Waitable>(objects: Iterable<T>, options?: WaitOptions): Promise<T[]>;
 export function waitAsync(objects: unknown, options?: WaitOptions): Promise<unknown> {
-  if (areFutures(objects)) return waitForFuturesAsync(objects, options);
-  return waitForAnyAsync(objects as Iterable<Waitable>, options);
+  const list = listOf(objects);
+  if (areFutures(list) || (options as { returnWhen?: unknown } | undefined)?.returnWhen !== undefined)
+    return waitForFuturesAsync(list as Iterable<Future>, options);
+  if (isNothing(list)) return waitForAnyAsync([], { timeoutMs: 0, ...options }).then(ofNothing);
+  return waitForAnyAsync(list as Iterable<Waitable>, options);
+}
+
+const isNothing = (list: unknown): boolean => Array.isArray(list) && list.length === 0;
+
+/** An empty list can be one of futures or of anything else: what comes of it has the form of either. */
+function ofNothing(ready: unknown[]): unknown[] {
+  return Object.defineProperties(ready, { done: { value: new Set() }, notDone: { value: new Set() } });
+}
+
+/** Any iterable can be looked at once only. */
+function listOf(objects: unknown): unknown {
+  return typeof objects === 'object' && objects !== null && Symbol.iterator in objects
+    ? [...(objects as Iterable<unknown>)]
+    : objects;
 }

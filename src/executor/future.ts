@@ -34,7 +34,7 @@ export class Future<T = unknown> implements Promise<T> {
   #hasFailed = false;
   #work: Work | undefined;
   #callbacks: ((future: this) => void)[] = [];
-  #onlookers: ((future: this) => void)[] = [];
+  readonly #onlookers = new Set<() => void>();
   #promise: Promise<T> | undefined;
 
   /** @internal What does it. */
@@ -52,16 +52,20 @@ export class Future<T = unknown> implements Promise<T> {
     return this.#state === 'finished' || this.#state === 'notified';
   }
 
-  /** @internal Has `fn` called once that is so, at once if it is. */
-  whenSettled(fn: (future: this) => void): void {
-    if (this.isSettled) fn(this);
-    else this.#onlookers.push(fn);
+  /** @internal Whether it is done, and has an error. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
+  }
+
+  /** @internal Has `fn` called once it is settled. @returns takes that back. */
+  whenSettled(fn: () => void): () => void {
+    this.#onlookers.add(fn);
+    return () => this.#onlookers.delete(fn);
   }
 
   #tellOnlookers(): void {
-    const onlookers = this.#onlookers;
-    this.#onlookers = [];
-    for (const onlooker of onlookers) onlooker(this);
+    for (const onlooker of this.#onlookers) onlooker();
+    this.#onlookers.clear();
   }
 
   #look(): FutureState {

@@ -26,33 +26,78 @@ export interface DoneAndNotDone<F> {
   readonly notDone: Set<F>;
 }
 
-/** Whether these are futures, all of them. */
+/** Whether these are futures, or `waitForFutures` is to say that they are not. */
 export function areFutures(objects: unknown): objects is Iterable<Future> {
-  if (Array.isArray(objects)) return objects.length > 0 && objects.every((each) => each instanceof Future);
-  return objects instanceof Set && objects.size > 0 && [...objects].every((each) => each instanceof Future);
+  return Array.isArray(objects) && objects.some((each) => each instanceof Future);
 }
 
-/** Whether a wait for `futures` has come to its end; asked again and again. */
-function endOf(futures: ReadonlySet<Future>, returnWhen: ReturnWhen, changed: () => void = () => {}): () => boolean {
-  let left = futures.size;
-  let isOver = left === 0;
-  for (const future of futures) {
-    future.whenSettled(() => {
-      left -= 1;
-      const hasFailed = returnWhen === FIRST_EXCEPTION && !future.cancelled() && future.exception() !== null;
-      if (left > 0 && returnWhen !== FIRST_COMPLETED && !hasFailed) return;
-      isOver = true;
-      changed();
-    });
+/** Futures that are awaited. */
+class Awaited<F extends Future> {
+  readonly all: ReadonlySet<F>;
+  /** Whose workers are at work on them. */
+  readonly #engines = new Set<Engine>();
+  readonly #what: string;
+  #leave: (() => void)[] = [];
+
+  constructor(futures: Iterable<F>, what: string) {
+    const isIterable = typeof futures === 'object' && futures !== null && Symbol.iterator in futures;
+    if (!isIterable) throw invalidArgument(`${what} takes an iterable of futures, not ${inspect(futures)}`);
+    this.all = new Set(futures);
+    this.#what = what;
+    for (const future of this.all) {
+      if (!(future instanceof Future)) throw invalidArgument(`${what} takes futures, not ${inspect(future)}`);
+    }
   }
-  return () => isOver;
+
+  /** Has `settled` called for each, at once for those that are, until `leave`. */
+  watch(settled: (future: F) => void): void {
+    for (const future of this.all) {
+      if (future.isSettled) {
+        settled(future);
+        continue;
+      }
+      if (future.engine) this.#engines.add(future.engine);
+      this.#leave.push(future.whenSettled(() => settled(future)));
+    }
+  }
+
+  leave(): void {
+    for (const leave of this.#leave) leave();
+    this.#leave = [];
+  }
+
+  /** Blocks until `isDone`. @returns false after the timeout. */
+  block(isDone: () => boolean, timeoutMs: number): boolean {
+    const engines = [...this.#engines];
+    const isAny = (): boolean => {
+      if (isDone()) return true;
+      if (timeoutMs < Infinity || engines.some((engine) => engine.outstanding > 0)) return false;
+      throw new InvalidStateError(
+        `${this.#what}: nothing can complete these futures while this thread waits for them; await them`,
+      );
+    };
+    return waitUntil(engines, isAny, timeoutMs, this.#what);
+  }
+
+  split(): DoneAndNotDone<F> {
+    const done = new Set<F>();
+    const notDone = new Set<F>();
+    for (const future of this.all) (future.isSettled ? done : notDone).add(future);
+    return { done, notDone };
+  }
 }
 
-function split<F extends Future>(futures: ReadonlySet<F>): DoneAndNotDone<F> {
-  const done = new Set<F>();
-  const notDone = new Set<F>();
-  for (const future of futures) (future.isSettled ? done : notDone).add(future);
-  return { done, notDone };
+/** Whether a wait has come to its end; asked again and again. */
+function endOf(awaited: Awaited<Future>, returnWhen: ReturnWhen, changed: () => void = () => {}): () => boolean {
+  let left = awaited.all.size;
+  let isOver = left === 0;
+  awaited.watch((future) => {
+    left -= 1;
+    if (left > 0 && returnWhen !== FIRST_COMPLETED && !(returnWhen === FIRST_EXCEPTION && future.hasFailed)) return;
+    isOver = true;
+    changed();
+  });
+  return () => isOver;
 }
 
 function check(returnWhen: unknown): ReturnWhen {
@@ -63,18 +108,6 @@ function check(returnWhen: unknown): ReturnWhen {
   );
 }
 
-/** Blocks until `done`, which futures of the set change. @returns false after the timeout. */
-function block(futures: Iterable<Future>, done: () => boolean, timeoutMs: number, what: string): boolean {
-  const engines = new Set<Engine>();
-  for (const { engine } of futures) if (engine) engines.add(engine);
-  if (engines.size === 0 && timeoutMs === Infinity && !done()) {
-    throw new InvalidStateError(
-      `${what}: nothing can complete these futures while this thread waits for them; use the Async twin`,
-    );
-  }
-  return waitUntil([...engines], done, timeoutMs, what);
-}
-
 /** Waits for futures; see `wait`. */
 export function waitForFutures<F extends Future>(
   futures: Iterable<F>,
@@ -83,9 +116,13 @@ export function waitForFutures<F extends Future>(
 ): DoneAndNotDone<F> {
   const timeout = checkTimeout(timeoutMs);
   const when = check(returnWhen);
-  const all = new Set(futures);
-  block(all, endOf(all, when), timeout, 'wait()');
-  return split(all);
+  const awaited = new Awaited(futures, 'wait()');
+  try {
+    awaited.block(endOf(awaited, when), timeout);
+  } finally {
+    awaited.leave();
+  }
+  return awaited.split();
 }
 
 /** Waits for futures, and leaves the event loop turning. */
@@ -94,25 +131,18 @@ export async function waitForFuturesAsync<F extends Future>(
   options: WaitOptions & { readonly returnWhen?: ReturnWhen | undefined } = {},
 ): Promise<DoneAndNotDone<F>> {
   const { timeoutMs, signal } = checkWaitOptions(options);
-  const when = check(options.returnWhen ?? ALL_COMPLETED);
+  const { returnWhen = ALL_COMPLETED } = options;
+  const when = check(returnWhen);
+  const awaited = new Awaited(futures, 'waitAsync()');
   signal?.throwIfAborted();
-  const all = new Set(futures);
-  await race(
-    (done) => {
-      const isOver = endOf(all, when, done);
-      if (isOver()) queueMicrotask(done);
-      return () => {};
-    },
-    timeoutMs,
-    signal,
-  );
-  return split(all);
-}
-
-/** How long the rest of a call may take. */
-function until(timeoutMs: number): () => number {
-  const end = performance.now() + timeoutMs;
-  return () => Math.max(end - performance.now(), 0);
+  let wake: (() => void) | undefined;
+  const isOver = endOf(awaited, when, () => wake?.());
+  try {
+    if (!isOver()) await race((done) => ((wake = done), () => {}), timeoutMs, signal);
+  } finally {
+    awaited.leave();
+  }
+  return awaited.split();
 }
 
 /**
@@ -122,50 +152,73 @@ function until(timeoutMs: number): () => number {
  * @param timeoutMs milliseconds from this call for all of them.
  * @throws in the loop: TimeoutError (`ERR_MP_TIMEOUT`) when that has passed, which says how many are missing.
  */
-export function asCompleted<F extends Future>(
+export function asCompleted<F extends Future<never>>(
   futures: Iterable<F>,
   timeoutMs?: number | null,
 ): AsyncIterable<F> & Iterable<F> {
-  const all = new Set(futures);
-  for (const future of all) {
-    if (!(future instanceof Future)) throw invalidArgument(`asCompleted() takes futures, not ${inspect(future)}`);
-  }
-  const left = until(checkTimeout(timeoutMs));
-  const done: F[] = [];
-  let count = 0;
-  let wake: (() => void) | undefined;
-  for (const future of all) {
-    future.whenSettled(() => {
-      done.push(future);
-      wake?.();
+  const timeout = checkTimeout(timeoutMs);
+  return new Completions(futures as Iterable<Future>, timeout) as object as AsyncIterable<F> & Iterable<F>;
+}
+
+/** Futures as they are done. Each is given once, however often one begins. */
+class Completions<F extends Future> implements AsyncIterable<F>, Iterable<F> {
+  readonly #awaited: Awaited<F>;
+  readonly #end: number;
+  /** Those that are done, in order, of which the first ones have been given. */
+  readonly #done: (F | undefined)[] = [];
+  #given = 0;
+  #wake: (() => void) | undefined;
+  readonly #isAny = (): boolean => this.#given < this.#done.length;
+
+  constructor(futures: Iterable<F>, timeoutMs: number) {
+    this.#end = performance.now() + timeoutMs;
+    this.#awaited = new Awaited(futures, 'asCompleted()');
+    this.#awaited.watch((future) => {
+      this.#done.push(future);
+      this.#wake?.();
     });
   }
-  const isAny = (): boolean => done.length > 0;
-  const late = (): TimeoutError => new TimeoutError(`${all.size - count} (of ${all.size}) futures unfinished`);
-  return {
-    *[Symbol.iterator]() {
-      for (; count < all.size; count += 1) {
-        if (!block(all, isAny, left(), 'asCompleted()')) throw late();
-        yield done.shift() as F;
+
+  get #left(): number {
+    return Math.max(this.#end - performance.now(), 0);
+  }
+
+  /** The next one, if there is one; undefined at the end. @throws TimeoutError */
+  #take(): F | undefined {
+    const { size } = this.#awaited.all;
+    if (this.#given === size) return undefined;
+    if (!this.#isAny()) throw new TimeoutError(`${size - this.#given} (of ${size}) futures unfinished`);
+    const future = this.#done[this.#given];
+    this.#done[this.#given++] = undefined;
+    return future;
+  }
+
+  *[Symbol.iterator](): Generator<F, void> {
+    try {
+      while (this.#given < this.#awaited.all.size) {
+        this.#awaited.block(this.#isAny, this.#left);
+        yield this.#take() as F;
       }
-    },
-    async *[Symbol.asyncIterator]() {
-      for (; count < all.size; count += 1) {
-        if (!isAny()) {
-          await race(
-            (resolve) => {
-              wake = resolve;
-              return () => {
-                wake = undefined;
-              };
-            },
-            left(),
-            undefined,
-          );
+    } finally {
+      this.#awaited.leave();
+    }
+  }
+
+  // No generator: it would await what it yields, which is to be the future itself.
+  [Symbol.asyncIterator](): AsyncIterator<F, undefined> {
+    const end = (): IteratorResult<F, undefined> => {
+      this.#awaited.leave();
+      return { done: true, value: undefined };
+    };
+    return {
+      next: async () => {
+        if (!this.#isAny() && this.#given < this.#awaited.all.size) {
+          await race((done) => ((this.#wake = done), () => (this.#wake = undefined)), this.#left, undefined);
         }
-        if (!isAny()) throw late();
-        yield done.shift() as F;
-      }
-    },
-  };
+        const value = this.#take();
+        return value === undefined ? end() : { done: false, value };
+      },
+      return: async () => end(),
+    };
+  }
 }

@@ -42,11 +42,11 @@ export class Message {
     return decode(this.#bytes, this.#at + FACTS, this.#end, this.#isOwned);
   }
 
-  /** The same, whatever becomes of the memory for messages. */
-  owned(): Message {
+  /** The same, for as long as one likes. */
+  keep(): Message {
     if (this.#isOwned) return this;
     const bytes = Buffer.from(this.#bytes.subarray(this.#at, this.#end));
-    return new Message(bytes, 0, bytes.length, false);
+    return new Message(bytes, 0, bytes.length, true);
   }
 
   /** All of it, to be put again. */
@@ -75,6 +75,7 @@ export class Channel {
   readonly number: number;
   readonly #turns: AsyncTurns;
   #isClosed = false;
+  #isShutDown = false;
 
   constructor() {
     checkCanShare();
@@ -87,6 +88,11 @@ export class Channel {
       pass(file);
       return { kind: 'Channel', handles: [], details: handle };
     });
+  }
+
+  /** Whether this process has shut it down. */
+  get isShutDown(): boolean {
+    return this.#isShutDown;
   }
 
   /** How many messages there are. */
@@ -135,7 +141,7 @@ export class Channel {
   /** `take` that leaves the event loop turning. @returns undefined once it is closed. */
   takeAsync(claim: number): Promise<Message | undefined> {
     // Others may run before it is looked at.
-    return this.#turns.take(() => this.take(claim, 0)?.owned(), Infinity, undefined);
+    return this.#turns.take(() => this.take(claim, 0)?.keep(), Infinity, undefined);
   }
 
   /** Takes those that are there, or the first ones of them, blocking until there is one, or for `timeoutMs` milliseconds. */
@@ -164,7 +170,9 @@ export class Channel {
 
   /** Nothing may be put any more; `immediate`: nor taken. */
   shutdown(immediate: boolean): void {
-    if (!this.#isClosed) native.queueShutDown(this.number, immediate);
+    if (this.#isClosed) return;
+    this.#isShutDown = true;
+    native.queueShutDown(this.number, immediate);
   }
 
   /** This process has done with it. */

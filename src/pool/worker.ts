@@ -92,6 +92,8 @@ async function work(kit: Kit): Promise<void> {
       message = (await tasks.takeAsync(claim)) as Message;
       turned = performance.now();
     } else if (now - turned > TURN_MS) {
+      // Others may use the memory for messages.
+      message = message.keep();
       await new Promise(setImmediate);
       turned = performance.now();
     }
@@ -128,22 +130,18 @@ function run(kit: Kit, message: Message, begin: number): Promise<void> | undefin
   };
   const fail = (error: unknown): void => {
     finish(kit, number);
-    sayFailure(kit, Said.error, number, performance.now() - begin, { error, item });
+    const took = performance.now() - begin;
+    if (error instanceof Undecodable) sayFailure(kit, Said.undecodable, number, took, { error: error.cause, item });
+    else sayFailure(kit, Said.error, number, took, { error, item });
   };
-  let args: readonly unknown[];
-  try {
-    args = message.value() as readonly unknown[];
-  } catch (error) {
-    finish(kit, number);
-    sayFailure(kit, Said.undecodable, number, 0, { error, item });
-    return undefined;
-  }
   let value: unknown;
   try {
     const fn = kit.functions.get(message.word(taskFacts.fn));
-    value = isThenable(fn)
-      ? fn.then((found) => callFor(found as AnyFunction, mode, args, begins))
-      : callFor(fn, mode, args, begins);
+    // The arguments may be of classes that its module registers.
+    if (isThenable(fn)) {
+      const kept = message.keep();
+      value = fn.then((found) => callFor(found as AnyFunction, mode, argsOf(kept), begins));
+    } else value = callFor(fn, mode, argsOf(message), begins);
   } catch (error) {
     fail(error);
     return undefined;
@@ -151,6 +149,17 @@ function run(kit: Kit, message: Message, begin: number): Promise<void> | undefin
   if (isThenable(value)) return Promise.resolve(value).then(succeed, fail);
   succeed(value);
   return undefined;
+}
+
+/** A task cannot be read; `cause` says why. */
+class Undecodable extends Error {}
+
+function argsOf(message: Message): readonly unknown[] {
+  try {
+    return message.value() as readonly unknown[];
+  } catch (cause) {
+    throw new Undecodable(undefined, { cause });
+  }
 }
 
 function isCarried(value: unknown): boolean {

@@ -408,17 +408,19 @@ impl Queue {
         claim: Option<Claim>,
     ) -> impl FnMut(Ring<'_>) -> Result<Option<Came<u64>>> + 'a {
         move |ring| {
+            // Asked first: what was written before the queue was shut down is there to be read then.
+            let is_over = self.block.is_shut_down();
             if let Some(claim) = claim {
-                // A message that comes after this look is left for the next turn: none is taken without word of it.
-                if ring.peek()?.is_none() {
-                    return Ok(self.block.is_shut_down().then_some(Came::ShutDown));
+                // What a writer adds after this look is not taken: there would be no word of it.
+                if ring.is_empty() {
+                    return Ok(is_over.then_some(Came::ShutDown));
                 }
                 claim.make(ring.taken());
             }
             Ok(match ring.read(into)? {
                 Some(length) if length > into.len() as u64 => Some(Came::TooLong(length)),
                 Some(length) => Some(Came::Done(length)),
-                None => self.block.is_shut_down().then_some(Came::ShutDown),
+                None => is_over.then_some(Came::ShutDown),
             })
         }
     }
@@ -430,6 +432,7 @@ impl Queue {
         max: u32,
     ) -> impl FnMut(Ring<'_>) -> Result<Option<Came<u64>>> + 'a {
         move |ring| {
+            let is_over = self.block.is_shut_down();
             let (mut at, mut count) = (0, 0);
             while count < max && into.len() - at > FRAME {
                 let (head, rest) = into[at..].split_at_mut(FRAME);
@@ -451,7 +454,7 @@ impl Queue {
             if count > 0 {
                 return Ok(Some(Came::Done(u64::from(count))));
             }
-            Ok(self.block.is_shut_down().then_some(Came::ShutDown))
+            Ok(is_over.then_some(Came::ShutDown))
         }
     }
 
