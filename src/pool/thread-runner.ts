@@ -249,8 +249,10 @@ export class ThreadRunner implements Runner {
   }
 
   #ended(thread: Thread, exitCode: number, cause: Error | undefined): void {
-    if (!this.#threads.delete(thread)) return;
+    if (!this.#threads.has(thread)) return;
+    // What it has said before comes first.
     this.look();
+    if (!this.#threads.delete(thread)) return;
     thread.port.close();
     const { task, name, pid } = thread;
     thread.task = undefined;
