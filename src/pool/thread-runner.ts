@@ -34,8 +34,6 @@ interface Thread {
   tasks: number;
   busyMs: number;
   isReady: boolean;
-  /** It has said why it is not. */
-  hasFailed: boolean;
 }
 
 /** What threads are to be. */
@@ -139,7 +137,6 @@ export class ThreadRunner implements Runner {
       tasks: 0,
       busyMs: 0,
       isReady: false,
-      hasFailed: false,
     };
     this.#threads.add(thread);
     port.on('message', (answer: ThreadAnswer) => this.#heard(thread, answer));
@@ -201,8 +198,8 @@ export class ThreadRunner implements Runner {
       thread.isReady = isReady;
       if (isReady) this.#failures = 0;
       else {
-        thread.hasFailed = true;
         this.#failed(decodeError(failure?.error));
+        this.#kill(thread, { error: undefined });
       }
       this.#assign();
       return;
@@ -298,7 +295,7 @@ export class ThreadRunner implements Runner {
   #kill(thread: Thread, outcome: Outcome): void {
     const { task } = thread;
     thread.task = undefined;
-    this.#threads.delete(thread);
+    if (!this.#threads.delete(thread)) return;
     thread.port.close();
     void thread.worker.terminate();
     task?.owner.settle(outcome);

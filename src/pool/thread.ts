@@ -24,7 +24,7 @@ export interface ThreadAnswer {
   readonly value?: unknown;
   /** An error as other processes get it, and the item that it is about. */
   readonly failure?: { readonly error: Uint8Array; readonly item: number };
-  /** It is ready for tasks; or not, for the reason that comes with it, and ends. */
+  /** It is ready for tasks; or not, for the reason that comes with it, and is to be ended. */
   readonly isReady?: boolean;
 }
 
@@ -82,7 +82,9 @@ export async function serveThread({ port, bell, initializer, initargs }: ThreadK
       )(...(initargs as never[]));
     } catch (error) {
       say({ tookMs: 0, failure: { error: bytesOf(error), item: 0 }, isReady: false });
-      throw error;
+      // It is ended by whoever hears that: what a thread says just before its end can be lost.
+      port.ref();
+      return;
     }
   }
   port.on('message', (task: ThreadTask) => void run(task));
