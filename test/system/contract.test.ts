@@ -61,6 +61,7 @@ describe.each(methods)('by %s', { timeout: TEST_TIMEOUT_MS }, (method) => {
     ['MP051 who may release', 'basics'],
     ['nobody’s count is lost under locks and semaphores', 'counting'],
     ['a lock whose holder has ended says so, to parent and siblings', 'abandoned'],
+    ['a lock that was given back by who ends at once is not abandoned', 'ends at once'],
     ['one of four that count is killed', 'victims'],
     ['MP062 events', 'events'],
     ['MP056 MP057 MP059 conditions', 'conditions'],

@@ -61,6 +61,11 @@ impl Lock {
         }
     }
 
+    /// Whether `id`, which has ended, has it still: before its end it may have given it back.
+    fn is_still(self, id: MemberId) -> bool {
+        holder(self.word.load(SeqCst)) == id
+    }
+
     fn swap(self, from: u32, to: u32) -> bool {
         self.word.compare_exchange(from, to, SeqCst, SeqCst).is_ok()
     }
@@ -75,7 +80,10 @@ impl Lock {
             if holder(word) != self.arena.me()
                 && let Some(end) = self.end_of(holder(word), Look::System)
             {
-                return Released::Abandoned(end);
+                if self.is_still(holder(word)) {
+                    return Released::Abandoned(end);
+                }
+                continue;
             }
             if self.swap(word, 0) {
                 if word & WANTED != 0 {
@@ -126,6 +134,9 @@ impl Want for Lock {
                     return Some(Taken::Yes);
                 }
             } else if let Some(end) = self.end_of(holder(word), look) {
+                if !self.is_still(holder(word)) {
+                    continue;
+                }
                 if !self.recovers {
                     return Some(Taken::Abandoned(end));
                 }

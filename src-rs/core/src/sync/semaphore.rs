@@ -224,11 +224,14 @@ impl Semaphore {
         let mut count = -(self.credit.load(SeqCst) as i64);
         let mut first = None;
         for (index, state) in self.accounts() {
+            // In this order: before its end it may have given something back.
+            let life = records.members.life(state.owner(), look);
+            self.settle(self.word.load(SeqCst));
             let balance = self.balance(index);
             if balance < 0 {
                 count += balance;
             }
-            if let Life::Ended(end) = records.members.life(state.owner(), look) {
+            if let Life::Ended(end) = life {
                 if balance > 0 {
                     count += balance;
                     first.get_or_insert(end);
@@ -249,8 +252,12 @@ impl Semaphore {
             let before = recovered;
             for (index, state) in self.accounts() {
                 let left = count - (recovered - before);
+                if left == 0 || !records.members.has_ended(state.owner(), Look::Noted) {
+                    continue;
+                }
+                self.settle(self.word.load(SeqCst));
                 let balance = self.balance(index);
-                if left == 0 || balance <= 0 || !records.members.has_ended(state.owner(), Look::Noted) {
+                if balance <= 0 {
                     continue;
                 }
                 // From here on they are this process's, should it die before they are free.
