@@ -408,12 +408,16 @@ impl Queue {
         claim: Option<Claim>,
     ) -> impl FnMut(Ring<'_>) -> Result<Option<Came<u64>>> + 'a {
         move |ring| {
-            if let Some(claim) = claim
-                && !ring.is_empty()
-            {
-                claim.make(ring.taken());
-            }
-            Ok(match ring.read(into)? {
+            let message = match claim {
+                // One that comes after this look is not to be read without word of it.
+                Some(_) if ring.is_empty() => None,
+                Some(claim) => {
+                    claim.make(ring.taken());
+                    ring.read(into)?
+                }
+                None => ring.read(into)?,
+            };
+            Ok(match message {
                 Some(length) if length > into.len() as u64 => Some(Came::TooLong(length)),
                 Some(length) => Some(Came::Done(length)),
                 None => self.block.is_shut_down().then_some(Came::ShutDown),
