@@ -367,6 +367,9 @@ export declare function namedSemaphoreRelease(semaphore: object): void
 /** How many permits there are. */
 export declare function namedSemaphoreValue(semaphore: object): number
 
+/** Takes note that child `pid` leads a process group of its own, all of which ends with this process; `false`: no longer. */
+export declare function noteLeader(pid: number, leads: boolean): void
+
 /** A connection over `fd`, which is its own from now on, unless that fails. */
 export declare function openConnection(fd: number): object
 
