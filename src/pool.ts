@@ -17,6 +17,7 @@ import {
   checkCount,
   checkItems,
   checkLimits,
+  checkProgress,
   type Callable,
   type MapLimits,
   type TaskLimits,
@@ -142,7 +143,12 @@ export class Pool {
       breaks: () => false,
       broken: (cause) => cause,
     });
-    this.#engine.open();
+    try {
+      this.#engine.open();
+    } catch (error) {
+      this.#engine.terminate();
+      throw error;
+    }
   }
 
   /**
@@ -171,6 +177,9 @@ export class Pool {
     checkCallbacks(options);
     if (!Array.isArray(args)) throw invalidArgument(`args must be an array, not ${inspect(args)}`);
     const { kwargs } = options;
+    if (kwargs !== undefined && (typeof kwargs !== 'object' || kwargs === null)) {
+      throw invalidArgument(`kwargs must be an object, not ${inspect(kwargs)}`);
+    }
     const result = new AsyncResult<Awaited<R>>(engine, options);
     const onAbort = (): void => {
       engine.giveUp(task, signal?.reason, true);
@@ -248,6 +257,8 @@ export class Pool {
     const all = typeof options === 'number' ? { chunksize: options } : (options ?? {});
     const { timeoutMs, signal, retries } = checkLimits(all, this.#retryLost);
     checkCallbacks(all);
+    checkProgress(all.progress);
+    const chunksize = checkCount(all.chunksize, 'chunksize', 0);
     const callable = checkCallable(fn, what);
     const list = checkItems(items, what);
     if (isSpread) checkSpread(list, what);
@@ -258,7 +269,7 @@ export class Pool {
       fn: callable,
       items: list,
       isSpread,
-      chunksize: checkCount(all.chunksize, 'chunksize', usual),
+      chunksize: chunksize || usual,
       timeoutMs,
       retries,
       signal,
@@ -303,6 +314,7 @@ export class Pool {
     const engine = this.#open(what);
     const all: ImapOptions = typeof options === 'number' ? { chunksize: options } : (options ?? {});
     const { timeoutMs, signal, retries } = checkLimits(all, this.#retryLost);
+    checkProgress(all.progress);
     const chunksize = checkCount(all.chunksize, 'chunksize', 1);
     const ahead = checkCount(all.buffersize, 'buffersize', chunksize * CHUNKS_AHEAD * this.#processes);
     const known = Array.isArray(items) ? items.length : 0;
@@ -348,7 +360,7 @@ export class Pool {
   join(timeoutMs?: number): boolean {
     const timeout = checkTimeout(timeoutMs);
     this.#checkEnding('join()');
-    return this.#engine.waitUntil(() => this.#engine.isOver, timeout, 'join()');
+    return this.#engine.waitUntilOver(timeout, 'join()');
   }
 
   /** `join` that leaves the event loop turning. @throws the reason of `signal`, once it is aborted; otherwise as `join`. */
@@ -379,6 +391,7 @@ export class Pool {
   trace(file: string): void {
     if (typeof file !== 'string' || file === '')
       throw invalidArgument(`trace() takes the name of a file, not ${inspect(file)}`);
+    this.#engine.checkMine('trace()');
     this.#engine.look();
     this.#engine.timeline.write(file);
   }

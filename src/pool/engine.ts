@@ -8,6 +8,7 @@ import { waitReady } from '../connection/ready.ts';
 import type { Context } from '../context.ts';
 import { channels } from '../diagnostics.ts';
 import { ForkError, ProcessError, TimeoutError } from '../errors.ts';
+import { native } from '../native.ts';
 import { packageRoot } from '../package-root.ts';
 import { Process } from '../process.ts';
 import { signalName } from '../signals.ts';
@@ -75,6 +76,14 @@ export interface WorkerStats {
   readonly busy: boolean;
 }
 
+/** What tasks are made of as there is room for them. */
+interface Input {
+  /** Makes tasks of it though nobody reads what has come of others. */
+  readOn(): void;
+  /** Only the event loop can read it. */
+  readonly isAsync: boolean;
+}
+
 type State = 'broken' | 'closing' | 'open' | 'terminated';
 
 /** Milliseconds of the monotonic clock, as workers have it. */
@@ -89,9 +98,11 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #method: StartMethodName;
   readonly #functions: FunctionTable;
-  readonly #answers = new Channel();
+  readonly #answers: Channel;
   readonly #owner = process.pid;
   readonly #oom = new OomWatch();
+  /** What was taken together, the last one first: a callback of the first one may wait for another. */
+  #unheard: Message[] = [];
   #state: State = 'open';
   #failure: ProcessError | undefined;
   #current: Generation | undefined;
@@ -119,6 +130,8 @@ export class Engine {
     this.#method = (options.context === undefined ? currentMethod() : methodOf(options.context)).name;
     this.#functions = this.#method === 'fork' ? new FunctionTable() : new ImportedFunctions();
     for (const fn of options.functions) this.#functions.add(fn);
+    // After all that can fail.
+    this.#answers = new Channel();
   }
 
   get state(): State {
@@ -174,9 +187,12 @@ export class Engine {
 
   /** Gives tasks to the workers. What cannot be carried is the task's error. */
   submit(tasks: readonly Task[]): void {
+    this.checkMine('a task');
     let generation: Generation | undefined;
     for (const task of tasks) {
       try {
+        if (this.#failure) throw this.#options.broken(this.#failure);
+        if (this.#state === 'terminated') throw this.#terminated();
         const fn = this.#number(task.fn);
         generation = this.#generationFor(fn);
         generation.put(task, fn);
@@ -234,8 +250,7 @@ export class Engine {
     let current = this.#current;
     if (current?.known !== undefined && fn >= current.known && this.#method === 'fork') {
       current.isRetired = true;
-      current.putBack();
-      current.tasks.shutdown(false);
+      this.#dismissRetired(current);
       current = undefined;
     }
     if (current === undefined) {
@@ -250,6 +265,11 @@ export class Engine {
       this.#generations.add(current);
     }
     return current;
+  }
+
+  /** Lets the workers go of a generation that nothing will come to any more. What was taken back from it may yet. */
+  #dismissRetired(generation: Generation): void {
+    if (generation.isRetired && generation.outstanding.size === 0) generation.tasks.shutdown(false);
   }
 
   /** How many workers a generation should have. */
@@ -316,6 +336,7 @@ export class Engine {
       generation.giveSlot(slot);
       throw error;
     }
+    native.noteLeader(subject.pid as number, true);
     this.#hasStarted = true;
     generation.known ??= this.#functions.length;
     const worker: Worker = {
@@ -344,10 +365,16 @@ export class Engine {
 
   /** Hears what workers have said. Whether they have said anything. */
   #hear(): boolean {
-    if (this.#isOver) return false;
-    const messages = this.#answers.takeAll();
-    for (const message of messages) this.#heard(message);
-    return messages.length > 0;
+    if (this.#unheard.length === 0) {
+      if (this.#isOver) return false;
+      this.#unheard = this.#answers.takeAll().reverse();
+    }
+    let hasHeard = false;
+    for (let message = this.#unheard.pop(); message !== undefined; message = this.#unheard.pop()) {
+      hasHeard = true;
+      this.#heard(message);
+    }
+    return hasHeard;
   }
 
   #heard(message: Message): void {
@@ -402,7 +429,9 @@ export class Engine {
     generation.outstanding.delete(task.number);
     if (this.#timed.delete(task) && this.#timed.size === 0) this.#shortestMs = Infinity;
     task.args = undefined;
+    this.#dismissRetired(generation);
     task.settle(outcome);
+    if (this.#isReadingOn) for (const input of this.#inputs) input.readOn();
     if (this.outstanding === 0) this.#rest();
   }
 
@@ -412,7 +441,7 @@ export class Engine {
     this.#watch = undefined;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#state === 'closing') this.#dismiss();
+    this.#dismissAtEnd();
   }
 
   /** Waits for answers from the event loop, which lives for as long as there are tasks. */
@@ -435,6 +464,7 @@ export class Engine {
    * @throws InterruptedError
    */
   waitUntil(isDone: () => boolean, timeoutMs: number, what: string): boolean {
+    if (!isDone()) this.checkMine(what);
     return waitUntil([this], isDone, timeoutMs, what);
   }
 
@@ -468,7 +498,7 @@ export class Engine {
     const { exitCode } = worker.process;
     if (exitCode === null) return;
     const held = generation.lostWith(worker);
-    this.#hear();
+    while (this.#hear());
     generation.workers.delete(worker);
     this.#workers.delete(worker.id);
     const wasReady = generation.slots.isReady(slot);
@@ -477,8 +507,10 @@ export class Engine {
     const lost = held && generation.outstanding.get(held.number) === held ? held : undefined;
     generation.giveSlot(slot);
     worker.process.close();
+    native.noteLeader(worker.pid, false);
     const isExpected =
       this.#state === 'terminated' || this.#state === 'broken' || (exitCode === 0 && lost === undefined);
+    if (!isExpected || exitCode !== 0) this.#endGroup(worker);
     if (!isExpected) {
       const error = this.#lossOf(worker, exitCode, memory, lost && lost.index + item);
       if (this.#options.breaks(error)) this.#break(worker.failure ? this.#startFailure(worker.failure.error) : error);
@@ -527,6 +559,7 @@ export class Engine {
     }
     task.retries -= 1;
     task.generation?.outstanding.delete(task.number);
+    if (task.generation) this.#dismissRetired(task.generation);
     this.#timed.delete(task);
     // It is kept alive by the next attempt.
     this.submit([task]);
@@ -562,20 +595,29 @@ export class Engine {
     this.#hear();
     const { generation } = task;
     if (generation?.outstanding.get(task.number) !== task) return undefined;
-    if (generation.recall(task)) {
+    // Nobody wants it any more, if its worker has just been lost.
+    if (mayStop) task.retries = 0;
+    if (!generation.isTaken(task)) {
+      const isRecalled = generation.recall(task);
+      // Others have come back with it, or, if it was taken just now, without it.
       this.#putBackLater();
-      this.#settle(task, { error });
-      return true;
+      if (isRecalled) {
+        this.#settle(task, { error });
+        return true;
+      }
     }
-    if (!mayStop) return false;
-    const holder = generation.holderOf(task);
-    if (holder !== undefined && generation.slots.condemn(holder.slot, task.number)) {
+    if (mayStop) this.#stopTask(generation, task, error);
+    return false;
+  }
+
+  /** Ends a task that is being run, unless it is being finished, or its worker has ended. */
+  #stopTask(generation: Generation, task: Task, error: unknown): void {
+    // Several: one that was killed as it was about to take it has left word of it, too.
+    for (const holder of generation.holdersOf(task)) {
+      if (!generation.slots.condemn(holder.slot, task.number)) continue;
       this.#kill(holder);
       this.#settle(task, { error });
-      return false;
     }
-    // It is being finished, or its worker has ended.
-    return false;
   }
 
   /** Whether a worker has begun with it. */
@@ -606,6 +648,15 @@ export class Engine {
     }
   }
 
+  /** What it has started ends with its work. */
+  #endGroup(worker: Worker): void {
+    try {
+      process.kill(-worker.pid, 'SIGKILL');
+    } catch {
+      // There is nothing.
+    }
+  }
+
   /** Ends tasks that have run for too long. How many milliseconds it is until the next one may have. */
   #endLate(): number {
     if (this.#timed.size === 0) return Infinity;
@@ -617,12 +668,11 @@ export class Engine {
       if (task === undefined || !this.#timed.has(task)) continue;
       const left = generation.slots.since(slot) + task.timeoutMs - now;
       if (left > 0) next = Math.min(next, left);
-      else if (generation.slots.condemn(slot, task.number)) {
-        this.#kill(worker);
+      else {
         const error = new TimeoutError(
           `task ${task.index} has run for longer than ${task.timeoutMs} ms in ${worker.name} (pid ${worker.pid}): it was ended`,
         );
-        this.#settle(task, { error });
+        this.#stopTask(generation, task, error);
       }
     }
     return next;
@@ -644,17 +694,39 @@ export class Engine {
 
   // ---- The end ----
 
+  /** What tasks are made of as there is room for them. */
+  readonly #inputs = new Set<Input>();
+  #isReadingOn = false;
+
   /** No tasks come any more; the workers end once all are done. */
   close(): void {
     if (this.#state !== 'open') return;
     // What its initializer does is to be done.
     if (this.#options.initializer !== undefined && !this.#options.onDemand) this.#startIfNotYet();
     this.#state = 'closing';
-    if (this.outstanding === 0) this.#dismiss();
+    this.#dismissAtEnd();
   }
 
-  /** Lets all workers go. */
-  #dismiss(): void {
+  /** There is more to come of it, also after `close()`. */
+  addInput(input: Input): void {
+    this.#inputs.add(input);
+  }
+
+  /** It has come to its end. */
+  removeInput(input: Input): void {
+    if (this.#inputs.delete(input)) this.#dismissAtEnd();
+  }
+
+  /** Somebody waits for the end: inputs are read on, whether somebody reads what comes of them or not. */
+  #readOn(): void {
+    if (this.#state !== 'closing') return;
+    this.#isReadingOn = true;
+    for (const input of this.#inputs) input.readOn();
+  }
+
+  /** Lets all workers go once all is done. */
+  #dismissAtEnd(): void {
+    if (this.#state !== 'closing' || this.outstanding > 0 || this.#inputs.size > 0) return;
     for (const generation of this.#generations) generation.tasks.shutdown(false);
     if (this.#workers.size === 0) this.#over();
   }
@@ -673,7 +745,7 @@ export class Engine {
   #stop(signal: 'SIGKILL' | 'SIGTERM', error: () => unknown): void {
     clearTimeout(this.#retry);
     this.#retry = undefined;
-    for (const generation of this.#generations) generation.tasks.shutdown(true);
+    for (const generation of this.#generations) generation.shutDown();
     for (const worker of this.#workers.values()) this.#kill(worker, signal);
     this.#killAt = performance.now() + GRACE_MS;
     setTimeout(() => this.#killAll(), GRACE_MS).unref();
@@ -712,10 +784,23 @@ export class Engine {
     return this.#isOver;
   }
 
+  /** Blocks until then. @returns false after the timeout. @throws InterruptedError */
+  waitUntilOver(timeoutMs: number, what: string): boolean {
+    if (this.#state === 'closing' && [...this.#inputs].some(({ isAsync }) => isAsync)) {
+      throw new ProcessError(
+        'ERR_MP_INVALID_STATE',
+        `${what}: items come from an asynchronous iterable, which cannot be read while this process blocks; wait with the Async twin`,
+      );
+    }
+    this.#readOn();
+    return this.waitUntil(() => this.#isOver, timeoutMs, what);
+  }
+
   /** Waits for that from the event loop. @returns false after the timeout. @throws the reason of `signal`. */
   async overAsync(timeoutMs: number, signal: AbortSignal | undefined): Promise<boolean> {
     signal?.throwIfAborted();
     if (this.#isOver) return true;
+    this.#readOn();
     // While workers are awaited, the event loop lives.
     const stop = new AbortController();
     const awaitWorkers = async (): Promise<void> => {
