@@ -367,6 +367,9 @@ export declare function namedSemaphoreRelease(semaphore: object): void
 /** How many permits there are. */
 export declare function namedSemaphoreValue(semaphore: object): number
 
+/** Takes note that child `pid` leads a process group of its own, all of which ends with this process; `false`: no longer. */
+export declare function noteLeader(pid: number, leads: boolean): void
+
 /** The number for the arena of a helper of this process's. */
 export declare function numberForHelper(): number
 

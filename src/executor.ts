@@ -201,7 +201,7 @@ export class ProcessPoolExecutor {
    */
   shutdown({ wait = true, cancelFutures = false }: ShutdownOptions = {}): void {
     this.#close(cancelFutures);
-    if (wait) this.#engine.waitUntil(() => this.#engine.isOver, Infinity, 'shutdown()');
+    if (wait) this.#engine.waitUntilOver(Infinity, 'shutdown()');
   }
 
   /** `shutdown` that leaves the event loop turning. @throws the reason of `signal`, once it is aborted. */

@@ -18,6 +18,7 @@ import {
   checkCount,
   checkItems,
   checkLimits,
+  checkProgress,
   type Callable,
   type MapLimits,
   type TaskLimits,
@@ -117,6 +118,9 @@ export abstract class AnyPool {
     checkCallbacks(options);
     if (!Array.isArray(args)) throw invalidArgument(`args must be an array, not ${inspect(args)}`);
     const { kwargs } = options;
+    if (kwargs !== undefined && (typeof kwargs !== 'object' || kwargs === null)) {
+      throw invalidArgument(`kwargs must be an object, not ${inspect(kwargs)}`);
+    }
     const result = new AsyncResult<Awaited<R>>(runner, options);
     const task = new Task({
       fn: checkCallable(fn, 'applyAsync()'),
@@ -184,6 +188,8 @@ export abstract class AnyPool {
     const all = typeof options === 'number' ? { chunksize: options } : (options ?? {});
     const { timeoutMs, signal, retries } = checkLimits(all, this.#retryLost);
     checkCallbacks(all);
+    checkProgress(all.progress);
+    const chunksize = checkCount(all.chunksize, 'chunksize', 0);
     const callable = checkCallable(fn, what);
     const list = checkItems(items, what);
     if (isSpread) checkSpread(list, what);
@@ -194,7 +200,7 @@ export abstract class AnyPool {
       fn: callable,
       items: list,
       isSpread,
-      chunksize: checkCount(all.chunksize, 'chunksize', usual),
+      chunksize: chunksize || usual,
       timeoutMs,
       retries,
       signal,
@@ -239,6 +245,7 @@ export abstract class AnyPool {
     const runner = this.#open(what);
     const all: ImapOptions = typeof options === 'number' ? { chunksize: options } : (options ?? {});
     const { timeoutMs, signal, retries } = checkLimits(all, this.#retryLost);
+    checkProgress(all.progress);
     const chunksize = checkCount(all.chunksize, 'chunksize', 1);
     const ahead = checkCount(all.buffersize, 'buffersize', chunksize * CHUNKS_AHEAD * this.#processes);
     const known = Array.isArray(items) ? items.length : 0;
@@ -284,7 +291,7 @@ export abstract class AnyPool {
   join(timeoutMs?: number): boolean {
     const timeout = checkTimeout(timeoutMs);
     this.#checkEnding('join()');
-    return this.#runner.waitUntil(() => this.#runner.isOver, timeout, 'join()');
+    return this.#runner.waitUntilOver(timeout, 'join()');
   }
 
   /** `join` that leaves the event loop turning. @throws the reason of `signal`, once it is aborted; otherwise as `join`. */
@@ -315,6 +322,7 @@ export abstract class AnyPool {
   trace(file: string): void {
     if (typeof file !== 'string' || file === '')
       throw invalidArgument(`trace() takes the name of a file, not ${inspect(file)}`);
+    this.#runner.checkMine('trace()');
     this.#runner.look();
     this.#runner.timeline.write(file);
   }

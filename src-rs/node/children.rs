@@ -233,6 +233,12 @@ pub fn child_sentinel(env: Env, pid: i32) -> Result<i32> {
         .map_err(|error| to_js(env, &error))
 }
 
+/// Takes note that child `pid` leads a process group of its own, all of which ends with this process; `false`: no longer.
+#[napi]
+pub fn note_leader(pid: i32, leads: bool) {
+    reaper::note_leader(pid, leads);
+}
+
 /// Ends daemons and waits for the others, as a process does at its end.
 #[napi]
 pub fn end_children() {

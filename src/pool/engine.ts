@@ -8,6 +8,7 @@ import { waitReady } from '../connection/ready.ts';
 import type { Context } from '../context.ts';
 import { channels } from '../diagnostics.ts';
 import { ForkError, ProcessError, TimeoutError } from '../errors.ts';
+import { native } from '../native.ts';
 import { packageRoot } from '../package-root.ts';
 import { Process } from '../process.ts';
 import { signalName } from '../signals.ts';
@@ -16,6 +17,7 @@ import { Channel, type Message } from './channel.ts';
 import { WorkerLostError, traced } from './errors.ts';
 import { FunctionTable, ImportedFunctions, type AnyFunction } from './functions.ts';
 import { Generation, type Worker } from './generation.ts';
+import { Inputs, type Input } from './inputs.ts';
 import { OomWatch } from './oom.ts';
 import { Said, answerFacts, answerSince, answerTook, type Failure } from './protocol.ts';
 import type { Runner, RunnerState, WorkerStats } from './runner.ts';
@@ -76,9 +78,12 @@ export class Engine implements Runner {
   readonly #options: EngineOptions;
   readonly #method: StartMethodName;
   readonly #functions: FunctionTable;
-  readonly #answers = new Channel();
+  readonly #answers: Channel;
   readonly #owner = process.pid;
   readonly #oom = new OomWatch();
+  readonly #inputs = new Inputs();
+  /** What was taken together, the last one first: a callback of the first one may wait for another. */
+  #unheard: Message[] = [];
   #state: RunnerState = 'open';
   #failure: ProcessError | undefined;
   #current: Generation | undefined;
@@ -107,6 +112,8 @@ export class Engine implements Runner {
     this.#method = (options.context === undefined ? currentMethod() : methodOf(options.context)).name;
     this.#functions = this.#method === 'fork' ? new FunctionTable() : new ImportedFunctions();
     for (const fn of options.functions) this.#functions.add(fn);
+    // After all that can fail.
+    this.#answers = new Channel();
   }
 
   get state(): RunnerState {
@@ -162,9 +169,12 @@ export class Engine implements Runner {
 
   /** Gives tasks to the workers. What cannot be carried is the task's error. */
   submit(tasks: readonly Task[]): void {
+    this.checkMine('a task');
     let generation: Generation | undefined;
     for (const task of tasks) {
       try {
+        if (this.#failure) throw this.#options.broken(this.#failure);
+        if (this.#state === 'terminated') throw this.#terminated();
         const fn = this.#number(task.fn);
         generation = this.#generationFor(fn);
         generation.put(task, fn);
@@ -222,8 +232,7 @@ export class Engine implements Runner {
     let current = this.#current;
     if (current?.known !== undefined && fn >= current.known && this.#method === 'fork') {
       current.isRetired = true;
-      current.putBack();
-      current.tasks.shutdown(false);
+      this.#dismissRetired(current);
       current = undefined;
     }
     if (current === undefined) {
@@ -238,6 +247,11 @@ export class Engine implements Runner {
       this.#generations.add(current);
     }
     return current;
+  }
+
+  /** Lets the workers go of a generation that nothing will come to any more. What was taken back from it may yet. */
+  #dismissRetired(generation: Generation): void {
+    if (generation.isRetired && generation.outstanding.size === 0) generation.tasks.shutdown(false);
   }
 
   /** How many workers a generation should have. */
@@ -304,6 +318,7 @@ export class Engine implements Runner {
       generation.giveSlot(slot);
       throw error;
     }
+    native.noteLeader(subject.pid as number, true);
     this.#hasStarted = true;
     generation.known ??= this.#functions.length;
     const worker: Worker = {
@@ -332,10 +347,16 @@ export class Engine implements Runner {
 
   /** Hears what workers have said. Whether they have said anything. */
   #hear(timeoutMs = 0): boolean {
-    if (this.#isOver) return false;
-    const messages = this.#answers.takeAll(timeoutMs);
-    for (const message of messages) this.#heard(message);
-    return messages.length > 0;
+    if (this.#unheard.length === 0) {
+      if (this.#isOver) return false;
+      this.#unheard = this.#answers.takeAll(timeoutMs).reverse();
+    }
+    let hasHeard = false;
+    for (let message = this.#unheard.pop(); message !== undefined; message = this.#unheard.pop()) {
+      hasHeard = true;
+      this.#heard(message);
+    }
+    return hasHeard;
   }
 
   #heard(message: Message): void {
@@ -390,13 +411,15 @@ export class Engine implements Runner {
     generation.outstanding.delete(task.number);
     if (this.#timed.delete(task) && this.#timed.size === 0) this.#shortestMs = Infinity;
     task.args = undefined;
+    this.#dismissRetired(generation);
     task.owner.settle(outcome);
+    this.#inputs.goOn();
     if (this.outstanding === 0) this.#rest();
   }
 
   /** There is nothing to wait for; but often there is more to do in the same turn of the event loop. */
   #rest(): void {
-    if (this.#state === 'closing') this.#dismiss();
+    this.#dismissAtEnd();
     if (this.#isResting) return;
     this.#isResting = true;
     setImmediate(() => {
@@ -429,6 +452,7 @@ export class Engine implements Runner {
    * @throws InterruptedError
    */
   waitUntil(isDone: () => boolean, timeoutMs: number, what: string): boolean {
+    if (!isDone()) this.checkMine(what);
     return waitUntil([this], isDone, timeoutMs, what);
   }
 
@@ -462,7 +486,7 @@ export class Engine implements Runner {
     const { exitCode } = worker.process;
     if (exitCode === null) return;
     const held = generation.lostWith(worker);
-    this.#hear();
+    while (this.#hear());
     generation.workers.delete(worker);
     this.#workers.delete(worker.id);
     const wasReady = generation.slots.isReady(slot);
@@ -471,8 +495,10 @@ export class Engine implements Runner {
     const lost = held && generation.outstanding.get(held.number) === held ? held : undefined;
     generation.giveSlot(slot);
     worker.process.close();
+    native.noteLeader(worker.pid, false);
     const isExpected =
       this.#state === 'terminated' || this.#state === 'broken' || (exitCode === 0 && lost === undefined);
+    if (!isExpected || exitCode !== 0) this.#endGroup(worker);
     if (!isExpected) {
       const error = this.#lossOf(worker, exitCode, memory, lost && lost.index + item);
       if (this.#options.breaks(error)) this.#break(worker.failure ? this.#startFailure(worker.failure.error) : error);
@@ -521,6 +547,7 @@ export class Engine implements Runner {
     }
     task.retries -= 1;
     task.generation?.outstanding.delete(task.number);
+    if (task.generation) this.#dismissRetired(task.generation);
     this.#timed.delete(task);
     // It is kept alive by the next attempt.
     this.submit([task]);
@@ -556,20 +583,29 @@ export class Engine implements Runner {
     this.#hear();
     const { generation } = task;
     if (generation?.outstanding.get(task.number) !== task) return undefined;
-    if (generation.recall(task)) {
+    // Nobody wants it any more, if its worker has just been lost.
+    if (mayStop) task.retries = 0;
+    if (!generation.isTaken(task)) {
+      const isRecalled = generation.recall(task);
+      // Others have come back with it, or, if it was taken just now, without it.
       this.#putBackLater();
-      this.#settle(task, { error });
-      return true;
+      if (isRecalled) {
+        this.#settle(task, { error });
+        return true;
+      }
     }
-    if (!mayStop) return false;
-    const holder = generation.holderOf(task);
-    if (holder !== undefined && generation.slots.condemn(holder.slot, task.number)) {
+    if (mayStop) this.#stopTask(generation, task, error);
+    return false;
+  }
+
+  /** Ends a task that is being run, unless it is being finished, or its worker has ended. */
+  #stopTask(generation: Generation, task: Task, error: unknown): void {
+    // Several: one that was killed as it was about to take it has left word of it, too.
+    for (const holder of generation.holdersOf(task)) {
+      if (!generation.slots.condemn(holder.slot, task.number)) continue;
       this.#kill(holder);
       this.#settle(task, { error });
-      return false;
     }
-    // It is being finished, or its worker has ended.
-    return false;
   }
 
   /** Whether a worker has begun with it. */
@@ -603,6 +639,15 @@ export class Engine implements Runner {
     }
   }
 
+  /** What it has started ends with its work. */
+  #endGroup(worker: Worker): void {
+    try {
+      process.kill(-worker.pid, 'SIGKILL');
+    } catch {
+      // There is nothing.
+    }
+  }
+
   /** Ends tasks that have run for too long. How many milliseconds it is until the next one may have. */
   #endLate(): number {
     if (this.#timed.size === 0) return Infinity;
@@ -614,12 +659,11 @@ export class Engine implements Runner {
       if (task === undefined || !this.#timed.has(task)) continue;
       const left = generation.slots.since(slot) + task.timeoutMs - now;
       if (left > 0) next = Math.min(next, left);
-      else if (generation.slots.condemn(slot, task.number)) {
-        this.#kill(worker);
+      else {
         const error = new TimeoutError(
           `task ${task.index} has run for longer than ${task.timeoutMs} ms in ${worker.name} (pid ${worker.pid}): it was ended`,
         );
-        this.#settle(task, { error });
+        this.#stopTask(generation, task, error);
       }
     }
     return next;
@@ -647,11 +691,22 @@ export class Engine implements Runner {
     // What its initializer does is to be done.
     if (this.#options.initializer !== undefined && !this.#options.onDemand) this.#startIfNotYet();
     this.#state = 'closing';
-    if (this.outstanding === 0) this.#dismiss();
+    this.#dismissAtEnd();
   }
 
-  /** Lets all workers go. */
-  #dismiss(): void {
+  /** There is more to come of it, also after `close()`. */
+  addInput(input: Input): void {
+    this.#inputs.add(input);
+  }
+
+  /** It has come to its end. */
+  removeInput(input: Input): void {
+    if (this.#inputs.remove(input)) this.#dismissAtEnd();
+  }
+
+  /** Lets all workers go once all is done. */
+  #dismissAtEnd(): void {
+    if (this.#state !== 'closing' || this.outstanding > 0 || !this.#inputs.isEmpty) return;
     for (const generation of this.#generations) generation.tasks.shutdown(false);
     if (this.#workers.size === 0) this.#over();
   }
@@ -670,7 +725,7 @@ export class Engine implements Runner {
   #stop(signal: 'SIGKILL' | 'SIGTERM', error: () => unknown): void {
     clearTimeout(this.#retry);
     this.#retry = undefined;
-    for (const generation of this.#generations) generation.tasks.shutdown(true);
+    for (const generation of this.#generations) generation.shutDown();
     for (const worker of this.#workers.values()) this.#kill(worker, signal);
     this.#killAt = performance.now() + GRACE_MS;
     setTimeout(() => this.#killAll(), GRACE_MS).unref();
@@ -709,10 +764,20 @@ export class Engine implements Runner {
     return this.#isOver;
   }
 
+  /** Blocks until then. @returns false after the timeout. @throws InterruptedError */
+  waitUntilOver(timeoutMs: number, what: string): boolean {
+    if (this.#state === 'closing') {
+      this.#inputs.checkCanBlock(what);
+      this.#inputs.readOn();
+    }
+    return this.waitUntil(() => this.#isOver, timeoutMs, what);
+  }
+
   /** Waits for that from the event loop. @returns false after the timeout. @throws the reason of `signal`. */
   async overAsync(timeoutMs: number, signal: AbortSignal | undefined): Promise<boolean> {
     signal?.throwIfAborted();
     if (this.#isOver) return true;
+    if (this.#state === 'closing') this.#inputs.readOn();
     // While workers are awaited, the event loop lives.
     const stop = new AbortController();
     const awaitWorkers = async (): Promise<void> => {

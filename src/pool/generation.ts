@@ -87,10 +87,9 @@ export class Generation {
     return !this.#recalled.has(task) && isBefore(task.number, this.tasks.taken);
   }
 
-  /** The worker that is at work on it. */
-  holderOf(task: Task): Worker | undefined {
-    for (const worker of this.workers) if (this.slots.runs(worker.slot, task.number)) return worker;
-    return undefined;
+  /** The workers that have left word that they are at work on it. */
+  holdersOf(task: Task): Worker[] {
+    return [...this.workers].filter((worker) => this.slots.runs(worker.slot, task.number));
   }
 
   /** The task that a worker has taken last, if there is no answer yet. */
@@ -137,6 +136,12 @@ export class Generation {
       heir.tasks.putAgain(message);
       heir.#file(task);
     }
+  }
+
+  /** Nothing is taken any more. */
+  shutDown(): void {
+    this.#recalled.clear();
+    this.tasks.shutdown(true);
   }
 
   /** How many tasks wait for workers. */

@@ -43,7 +43,8 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
   readonly #runner: Runner;
   readonly #call: ImapCall;
   readonly #source: AsyncIterator<unknown> | Iterator<unknown>;
-  readonly #isAsync: boolean;
+  /** @internal Only the event loop can read the input. */
+  readonly isAsync: boolean;
   /** Those under way or unread, in order, and of these those that are done, as they came. */
   readonly #entries = new Set<Entry>();
   readonly #done = new Set<Entry>();
@@ -52,7 +53,11 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
   #at = 0;
   #count = 0;
   #isExhausted = false;
+  /** Nothing is made of the input any more, even if something comes. */
+  #isClosed = false;
   #isEnded = false;
+  /** The pool is to end: what nobody has read does not count. */
+  #isReadOn = false;
   /** A pull of an asynchronous input that is under way. */
   #isPulling = false;
   /** Who waits for anything to happen. */
@@ -60,11 +65,9 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
   readonly #onAbort = (): void => {
     const error = this.#call.signal?.reason as unknown;
     this.#giveUp(error, true);
-    this.#isExhausted = true;
-    const entry: Entry = { task: undefined, outcome: { error } };
     this.#forget();
-    this.#entries.add(entry);
-    this.#done.add(entry);
+    this.#closeAtOnce();
+    this.#addError(error);
     this.#wake();
   };
 
@@ -74,26 +77,56 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
     this.#call = call;
     const { items, signal } = call;
     if (typeof items === 'object' && items !== null && Symbol.asyncIterator in items) {
-      this.#isAsync = true;
+      this.isAsync = true;
       this.#source = items[Symbol.asyncIterator]();
     } else if (typeof items === 'string' || (typeof items === 'object' && items !== null && Symbol.iterator in items)) {
-      this.#isAsync = false;
+      this.isAsync = false;
       this.#source = (items as Iterable<unknown>)[Symbol.iterator]();
     } else {
       throw invalidArgument(`imap() takes an iterable or an asynchronous one, not ${String(items)}`);
     }
-    if (signal?.aborted) this.#onAbort();
+    if (signal?.aborted) {
+      this.#onAbort();
+      return;
+    }
     signal?.addEventListener('abort', this.#onAbort, { once: true });
-    if (!this.#isAsync) this.#fill();
+    runner.addInput(this);
+    if (!this.isAsync) this.#fill();
+  }
+
+  /** How many chunks are under way or unread. */
+  get #load(): number {
+    if (this.#isReadOn) return this.#entries.size - this.#done.size;
+    return this.#entries.size + (this.#at < this.#values.length ? 1 : 0);
   }
 
   get #hasRoom(): boolean {
-    return !this.#isExhausted && this.#entries.size < this.#call.window;
+    return !this.#isExhausted && this.#load < this.#call.window;
+  }
+
+  /** @internal Makes tasks of the input, whether somebody reads what comes of them or not. */
+  readOn(): void {
+    this.#isReadOn = true;
+    this.#keepFilling();
   }
 
   /** Has as many chunks under way as there may be. Several at once: whoever sleeps is woken less often. */
   #fill(): void {
-    if (this.#entries.size > this.#call.window / 2) return;
+    // What the input does may lead here again.
+    if (this.#isPulling || this.#load > this.#call.window / 2) return;
+    this.#isPulling = true;
+    try {
+      do {
+        const tasks = this.#pull();
+        if (tasks.length > 0) this.#runner.submit(tasks);
+      } while (this.#isReadOn && this.#hasRoom);
+    } finally {
+      this.#isPulling = false;
+    }
+    this.#checkExhausted();
+  }
+
+  #pull(): Task[] {
     const tasks: Task[] = [];
     while (this.#hasRoom) {
       const chunk: unknown[] = [];
@@ -110,17 +143,47 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
         this.#fail(error);
         break;
       }
+      if (this.#isClosed) break;
       if (chunk.length > 0) tasks.push(this.#add(chunk));
     }
-    if (tasks.length > 0) this.#runner.submit(tasks);
+    return tasks;
+  }
+
+  #checkExhausted(): void {
+    if (this.#isExhausted) this.#runner.removeInput(this);
   }
 
   /** The input has failed: items of a chunk that is not complete are lost, as in Python. */
   #fail(error: unknown): void {
+    if (this.#isClosed) return;
     this.#isExhausted = true;
+    this.#addError(error);
+  }
+
+  /** It ends with this. */
+  #addError(error: unknown): void {
     const entry: Entry = { task: undefined, outcome: { error } };
     this.#entries.add(entry);
     this.#done.add(entry);
+  }
+
+  /** Closes the input, as leaving a loop over it would. One that is being pulled from may have stalled: that is not awaited. */
+  #close(): unknown {
+    if (this.#isClosed) return undefined;
+    this.#isClosed = true;
+    const isOpen = !this.#isExhausted;
+    this.#isExhausted = true;
+    this.#checkExhausted();
+    if (!isOpen) return undefined;
+    if (!this.#isPulling) return this.#source.return?.();
+    // One that is not asynchronous is at work itself, and cannot be closed.
+    if (this.isAsync) (async () => this.#source.return?.())().catch(() => {});
+    return undefined;
+  }
+
+  /** The same; nobody hears how that ends. */
+  #closeAtOnce(): void {
+    (async () => this.#close())().catch(() => {});
   }
 
   #add(chunk: readonly unknown[]): Task {
@@ -136,6 +199,7 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
       retries,
       owner: {
         settle: (outcome) => {
+          if (!this.#entries.has(entry)) return;
           entry.outcome = outcome;
           this.#done.add(entry);
           teller?.advance(chunk.length, this.#count);
@@ -163,11 +227,12 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
         }
       } catch (error) {
         this.#fail(error);
-        return;
+        break;
       }
-      if (this.#isEnded) return;
+      if (this.#isClosed) return;
       if (chunk.length > 0) this.#runner.submit([this.#add(chunk)]);
     }
+    this.#checkExhausted();
   }
 
   #wake(): void {
@@ -203,7 +268,7 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
     if ('error' in outcome) {
       // With the input at its end, there is no more to come.
       if (entry.task === undefined) this.#end();
-      else if (this.#call.endsAtError) this.#leave();
+      else if (this.#call.endsAtError) void (async () => this.#leave())().catch(() => {});
       throw outcome.error;
     }
     this.#values = outcome.value as readonly unknown[];
@@ -219,11 +284,12 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
    *   (`ERR_MP_TIMEOUT`) if there is none in time, after which it can be asked again.
    */
   next(timeoutMs?: number): IteratorResult<T, undefined> {
-    if (this.#isAsync) {
+    if (this.isAsync) {
       throw new ProcessError('ERR_MP_INVALID_STATE', 'the items come from an asynchronous iterable: use `for await`');
     }
     if (this.#at < this.#values.length) return { done: false, value: this.#values[this.#at++] as T };
     const timeout = checkTimeout(timeoutMs);
+    this.#runner.checkMine('imap()');
     if (!this.#isEnded) this.#fill();
     let result = this.#take();
     if (result === undefined) {
@@ -240,6 +306,7 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
 
   /** `next` that leaves the event loop turning. */
   async nextAsync(): Promise<IteratorResult<T, undefined>> {
+    this.#runner.checkMine('imap()');
     for (;;) {
       if (!this.#isEnded) this.#keepFilling();
       const result = this.#take();
@@ -259,12 +326,12 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
 
   /** The whole has taken too long. */
   #late(): TimeoutError {
-    this.#leave();
+    void (async () => this.#leave())().catch(() => {});
     return new TimeoutError('not all results are there within timeoutMs');
   }
 
   #keepFilling(): void {
-    if (!this.#isAsync) this.#fill();
+    if (!this.isAsync) this.#fill();
     else if (this.#hasRoom && !this.#isPulling) {
       this.#isPulling = true;
       void this.#fillAsync().finally(() => {
@@ -292,23 +359,28 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
   #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#isExhausted = true;
     this.#forget();
+    this.#closeAtOnce();
     this.#call.signal?.removeEventListener('abort', this.#onAbort);
     this.#call.teller?.end();
   }
 
   /** Leaves it: what has not been begun is given up, and the input is closed. */
   return(): IteratorResult<T, undefined> {
-    this.#leave();
-    if (!this.#isAsync) (this.#source as Iterator<unknown>).return?.();
+    const closing = this.#leave();
+    if (this.isAsync) Promise.resolve(closing).catch(() => {});
     return { done: true, value: undefined };
   }
 
-  #leave(): void {
-    if (this.#isEnded) return;
+  /** What closing the input comes to. */
+  #leave(): unknown {
+    if (this.#isEnded) return undefined;
     this.#giveUp(new ProcessError('ERR_MP_CANCELLED', 'nobody waits for it any more'), false);
-    this.#end();
+    try {
+      return this.#close();
+    } finally {
+      this.#end();
+    }
   }
 
   /** Itself: the iteration blocks. */
@@ -321,8 +393,7 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
     return {
       next: () => this.nextAsync(),
       return: async () => {
-        this.#leave();
-        await this.#source.return?.();
+        await this.#leave();
         return { done: true, value: undefined };
       },
     };

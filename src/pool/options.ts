@@ -78,6 +78,12 @@ export function checkCallbacks(options: { readonly callback?: unknown; readonly 
   checkFunction(options.errorCallback, 'errorCallback');
 }
 
+/** What is to tell how far a call is. */
+export function checkProgress(progress: unknown): void {
+  if (progress === undefined || typeof progress === 'boolean' || typeof progress === 'function') return;
+  throw invalidArgument(`progress must be true, false or a function, not ${inspect(progress)}`);
+}
+
 /** The items of a call. */
 export function checkItems<T>(items: Iterable<T>, what: string): T[] {
   if (typeof items === 'string' || (typeof items === 'object' && items !== null && Symbol.iterator in items))

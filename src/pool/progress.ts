@@ -47,7 +47,14 @@ function calling(tell: (progress: Progress) => void): Teller {
   return {
     advance(count, total) {
       done += count;
-      tell(measure(begin, done, total));
+      try {
+        tell(measure(begin, done, total));
+      } catch (error) {
+        // It is the program's error, and not the task's.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
     },
     end() {},
   };

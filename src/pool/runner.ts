@@ -1,6 +1,7 @@
 /**
  * What a pool needs of whoever does its tasks: processes or threads.
  */
+import type { Input } from './inputs.ts';
 import type { Task } from './task.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -45,6 +46,12 @@ export interface Runner {
   look(): boolean;
   /** Blocks until `isDone`. @returns false after the timeout. @throws InterruptedError */
   waitUntil(isDone: () => boolean, timeoutMs: number, what: string): boolean;
+  /** Blocks until all workers have ended. @returns false after the timeout. @throws InterruptedError */
+  waitUntilOver(timeoutMs: number, what: string): boolean;
+  /** There is more to come of it, also after `close()`. */
+  addInput(input: Input): void;
+  /** It has come to its end. */
+  removeInput(input: Input): void;
   /** No tasks come any more; the workers end once all are done. */
   close(): void;
   /** Ends the workers, whatever they do. */

@@ -10,6 +10,7 @@ import { locate } from '../spawn/locate.ts';
 import { race } from '../wait.ts';
 import { WorkerLostError, traced } from './errors.ts';
 import type { AnyFunction } from './functions.ts';
+import { Inputs, type Input } from './inputs.ts';
 import type { Runner, RunnerState, WorkerStats } from './runner.ts';
 import type { Outcome, Task } from './task.ts';
 import type { ThreadAnswer, ThreadKit, ThreadTask } from './thread.ts';
@@ -52,6 +53,7 @@ export class ThreadRunner implements Runner {
   readonly #waiting = new Set<Task>();
   readonly #functions = new Map<AnyFunction, number>();
   readonly #overWaiters = new Set<() => void>();
+  readonly #inputs = new Inputs();
   readonly #owner = process.pid;
   #state: RunnerState = 'open';
   #failure: ProcessError | undefined;
@@ -222,6 +224,7 @@ export class ThreadRunner implements Runner {
     thread.task = undefined;
     this.#hold(thread);
     task?.owner.settle(outcome);
+    this.#inputs.goOn();
     this.#assign();
     this.#rest();
   }
@@ -229,7 +232,7 @@ export class ThreadRunner implements Runner {
   #rest(): void {
     if (this.outstanding > 0) return;
     for (const thread of this.#threads) this.#hold(thread);
-    if (this.#state === 'closing') this.#endAll();
+    if (this.#state === 'closing' && this.#inputs.isEmpty) this.#endAll();
   }
 
   /** A thread could not become ready. */
@@ -365,6 +368,22 @@ export class ThreadRunner implements Runner {
     }
   }
 
+  waitUntilOver(timeoutMs: number, what: string): boolean {
+    if (this.#state === 'closing') {
+      this.#inputs.checkCanBlock(what);
+      this.#inputs.readOn();
+    }
+    return this.waitUntil(() => this.isOver, timeoutMs, what);
+  }
+
+  addInput(input: Input): void {
+    this.#inputs.add(input);
+  }
+
+  removeInput(input: Input): void {
+    if (this.#inputs.remove(input)) this.#rest();
+  }
+
   close(): void {
     if (this.#state !== 'open') return;
     this.#state = 'closing';
@@ -410,6 +429,7 @@ export class ThreadRunner implements Runner {
   async overAsync(timeoutMs: number, signal: AbortSignal | undefined): Promise<boolean> {
     signal?.throwIfAborted();
     if (this.isOver) return true;
+    if (this.#state === 'closing') this.#inputs.readOn();
     return race(
       (done) => {
         this.#overWaiters.add(done);

@@ -4,7 +4,7 @@
 //! from the kernel once and kept here until its owner is told; then the child is forgotten, and its number may come
 //! again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -42,6 +42,9 @@ pub enum Status {
 struct Table {
     watcher: Option<Watcher>,
     children: HashMap<i32, Child>,
+    /// Children that lead process groups, all of which are to end with this process. Whoever has put one here takes it away,
+    /// as the group can outlive its leader.
+    leaders: HashSet<i32>,
 }
 
 static TABLE: Mutex<Option<Table>> = Mutex::new(None);
@@ -100,6 +103,17 @@ fn enter(pid: i32, sentinel: OwnedFd, relay: Option<OwnedFd>, daemon: bool) -> R
         );
         Ok(())
     })
+}
+
+/// Takes note that child `pid` makes itself the leader of a process group, or (`false`) that nothing is left of that.
+pub fn note_leader(pid: i32, leads: bool) {
+    with(|table| {
+        if leads {
+            table.leaders.insert(pid);
+        } else {
+            table.leaders.remove(&pid);
+        }
+    });
 }
 
 /// How long a helper may take to tell how a child of its has ended, in milliseconds.
@@ -312,8 +326,12 @@ pub fn end_children() {
         })
     };
     let daemons = running(true);
+    let leaders: Vec<i32> = with(|table| table.leaders.drain().collect());
     for &pid in &daemons {
         let _ = send(pid, libc::SIGTERM);
+    }
+    for &pid in &leaders {
+        let _ = kill(-pid, libc::SIGTERM);
     }
     let grace = Deadline::after_ms(GRACE_MS);
     for &pid in &daemons {
@@ -321,6 +339,9 @@ pub fn end_children() {
             let _ = send(pid, libc::SIGKILL);
             join_to_the_end(pid, Deadline::after_ms(f64::INFINITY));
         }
+    }
+    for pid in leaders {
+        let _ = kill(-pid, libc::SIGKILL);
     }
     for pid in running(false) {
         join_to_the_end(pid, Deadline::after_ms(f64::INFINITY));

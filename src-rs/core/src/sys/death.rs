@@ -1,6 +1,7 @@
 //! A process that ends when its parent does, or another one.
 
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use crate::error::{Error, Result};
 use crate::sys::clock::Deadline;
@@ -10,6 +11,9 @@ use crate::sys::signal::Blocked;
 /// Enough for a thread that only sleeps and sends a signal.
 const STACK: usize = 128 << 10;
 
+/// This process leads a group that is to end with it, whichever thread is the first to see to that.
+static LEADS: AtomicBool = AtomicBool::new(false);
+
 /// Makes this process, with what it will start, a group of its own, and has a thread end that once the process behind `sentinel`
 /// has ended.
 pub fn end_group_with(sentinel: OwnedFd) -> Result<()> {
@@ -17,16 +21,16 @@ pub fn end_group_with(sentinel: OwnedFd) -> Result<()> {
     if unsafe { libc::setpgid(0, 0) } != 0 {
         return Err(Error::last("setpgid"));
     }
-    kill_after(sentinel, 0)
+    LEADS.store(true, SeqCst);
+    kill_after(sentinel)
 }
 
 /// Has a thread end this process, whatever that does, once the process behind `sentinel` has ended.
 pub fn end_with(sentinel: OwnedFd) -> Result<()> {
-    // SAFETY: getpid cannot fail and touches no memory of ours.
-    kill_after(sentinel, unsafe { libc::getpid() })
+    kill_after(sentinel)
 }
 
-fn kill_after(sentinel: OwnedFd, whom: i32) -> Result<()> {
+fn kill_after(sentinel: OwnedFd) -> Result<()> {
     use std::os::fd::AsFd;
     // Signals are the main thread's.
     let _blocked = Blocked::all()?;
@@ -37,8 +41,13 @@ fn kill_after(sentinel: OwnedFd, whom: i32) -> Result<()> {
             while let Ok(Readiness::Interrupted | Readiness::TimedOut) =
                 wait_readable(sentinel.as_fd(), Deadline::after_ms(f64::INFINITY))
             {}
-            // SAFETY: kill takes two numbers and touches no memory of ours.
-            unsafe { libc::kill(whom, libc::SIGKILL) };
+            // SAFETY: all take numbers, if anything, and touch no memory of ours.
+            unsafe {
+                let own = libc::getpid();
+                // A forked child may have the mark of its parent.
+                let leads = LEADS.load(SeqCst) && libc::getpgrp() == own;
+                libc::kill(if leads { 0 } else { own }, libc::SIGKILL);
+            }
         })
         .map(drop)
         .map_err(|_| Error::last("pthread_create"))
