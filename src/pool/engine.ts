@@ -112,6 +112,8 @@ export class Engine {
   #timer: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #killAt = Infinity;
+  /** Its workers were let go. */
+  #isDismissed = false;
   #isOver = false;
 
   constructor(options: EngineOptions) {
@@ -163,6 +165,11 @@ export class Engine {
     throw new ProcessError('ERR_MP_CLOSED', `${what}: the ${this.#options.title} ${how}; make a new one`);
   }
 
+  /** Whether this process made it. */
+  get isMine(): boolean {
+    return process.pid === this.#owner;
+  }
+
   /** @throws ProcessError in another process than that which made it. */
   checkMine(what: string): void {
     if (process.pid === this.#owner) return;
@@ -174,9 +181,11 @@ export class Engine {
 
   /** Gives tasks to the workers. What cannot be carried is the task's error. */
   submit(tasks: readonly Task[]): void {
+    this.checkMine('submit()');
     let generation: Generation | undefined;
     for (const task of tasks) {
       try {
+        if (this.#state !== 'open' && (this.#state !== 'closing' || this.#isDismissed)) this.checkOpen('submit()');
         const fn = this.#number(task.fn);
         generation = this.#generationFor(fn);
         generation.put(task, fn);
@@ -193,7 +202,7 @@ export class Engine {
     try {
       this.start();
     } catch (error) {
-      for (const task of tasks) this.#settle(task, { error });
+      for (const task of tasks) this.giveUp(task, error, false);
     }
     this.#watchAnswers();
     this.#armTimer();
@@ -233,9 +242,7 @@ export class Engine {
   #generationFor(fn: number): Generation {
     let current = this.#current;
     if (current?.known !== undefined && fn >= current.known && this.#method === 'fork') {
-      current.isRetired = true;
-      current.putBack();
-      current.tasks.shutdown(false);
+      current.retire();
       current = undefined;
     }
     if (current === undefined) {
@@ -402,6 +409,7 @@ export class Engine {
     generation.outstanding.delete(task.number);
     if (this.#timed.delete(task) && this.#timed.size === 0) this.#shortestMs = Infinity;
     task.args = undefined;
+    generation.endIfRetired();
     task.settle(outcome);
     if (this.outstanding === 0) this.#rest();
   }
@@ -420,7 +428,8 @@ export class Engine {
     if (this.#watch !== undefined || this.outstanding === 0) return;
     const watch = (this.#watch = new AbortController());
     void (async () => {
-      while (!watch.signal.aborted) {
+      // In a forked child it is not to hear what is the parent's.
+      while (!watch.signal.aborted && process.pid === this.#owner) {
         if (!this.#hear()) await this.#answers.itemsAsync(watch.signal);
       }
     })().catch((error: unknown) => {
@@ -556,9 +565,10 @@ export class Engine {
   /**
    * Gives a task up.
    *
-   * @returns whether it had not been begun; undefined if it has been answered.
+   * @returns whether it had not been begun; undefined if it has been answered, or is another process's.
    */
   giveUp(task: Task, error: unknown, mayStop: boolean): boolean | undefined {
+    if (process.pid !== this.#owner) return undefined;
     this.#hear();
     const { generation } = task;
     if (generation?.outstanding.get(task.number) !== task) return undefined;
@@ -576,6 +586,13 @@ export class Engine {
     }
     // It is being finished, or its worker has ended.
     return false;
+  }
+
+  /** Gives up all tasks that were not begun. */
+  giveUpWaiting(error: unknown): void {
+    for (const { outstanding } of this.#generations) {
+      for (const task of outstanding.values()) this.giveUp(task, error, false);
+    }
   }
 
   /** Whether a worker has begun with it. */
@@ -655,6 +672,7 @@ export class Engine {
 
   /** Lets all workers go. */
   #dismiss(): void {
+    this.#isDismissed = true;
     for (const generation of this.#generations) generation.tasks.shutdown(false);
     if (this.#workers.size === 0) this.#over();
   }
@@ -754,6 +772,7 @@ export function waitUntil(engines: readonly Engine[], isDone: () => boolean, tim
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     if (isDone()) return true;
+    for (const engine of engines) engine.checkMine(what);
     let hasHeard = false;
     for (const engine of engines) if (engine.look()) hasHeard = true;
     if (hasHeard) continue;

@@ -60,6 +60,18 @@ export class Generation {
     return slot;
   }
 
+  /** No tasks come any more. */
+  retire(): void {
+    this.isRetired = true;
+    this.putBack();
+    this.endIfRetired();
+  }
+
+  /** Has the workers of a retired one end once no task waits for them: while any does, others can be taken back and put again. */
+  endIfRetired(): void {
+    if (this.isRetired && !this.tasks.isShutDown && this.waiting === 0) this.tasks.shutdown(false);
+  }
+
   giveSlot(slot: number): void {
     this.#free.push(slot);
   }
@@ -114,7 +126,7 @@ export class Generation {
 
   /** Takes a task back, unless it was taken. All others that were not come back with it, until `putBack`. */
   recall(task: Task): boolean {
-    if (!this.#recalled.has(task)) {
+    if (!this.#recalled.has(task) && !this.tasks.isShutDown) {
       const claim = this.slots.claimOf(this.#own);
       for (let message = this.tasks.take(claim, 0); message; message = this.tasks.take(claim, 0)) {
         const found = this.outstanding.get(this.slots.claimed(this.#own) as number);
@@ -129,6 +141,8 @@ export class Generation {
     const recalled = [...this.#recalled];
     this.#recalled.clear();
     for (const [task, message] of recalled) {
+      // It may have been settled meanwhile.
+      if (this.outstanding.get(task.number) !== task) continue;
       this.outstanding.delete(task.number);
       this.tasks.putAgain(message);
       this.#file(task);
