@@ -48,7 +48,7 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
   readonly #entries = new Set<Entry>();
   readonly #done = new Set<Entry>();
   /** Values of the chunk that is being read. */
-  #values: readonly unknown[] = [];
+  #values: unknown[] = [];
   #at = 0;
   #count = 0;
   #isExhausted = false;
@@ -126,18 +126,20 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
   #add(chunk: readonly unknown[]): Task {
     const { fn, isSpread, timeoutMs, retries, teller } = this.#call;
     const index = this.#count;
-    this.#count += chunk.length;
+    // What the task still needs of the chunk after it was sent.
+    const { length } = chunk;
+    this.#count += length;
     const task = new Task({
       fn,
       mode: isSpread ? Mode.starmap : Mode.map,
       args: chunk,
       index,
-      timeoutMs: timeoutMs * chunk.length,
+      timeoutMs: timeoutMs * length,
       retries,
       settle: (outcome) => {
         entry.outcome = outcome;
         this.#done.add(entry);
-        teller?.advance(chunk.length, this.#count);
+        teller?.advance(length, this.#count);
         this.#wake();
       },
     });
@@ -187,7 +189,12 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
 
   /** The next result, if there is one now. @throws the error of that task, or of the input. */
   #take(): IteratorResult<T, undefined> | undefined {
-    if (this.#at < this.#values.length) return { done: false, value: this.#values[this.#at++] as T };
+    if (this.#at < this.#values.length) {
+      const value = this.#values[this.#at] as T;
+      // Who has it lets go of it when he wants to.
+      this.#values[this.#at++] = undefined;
+      return { done: false, value };
+    }
     if (this.#isEnded) return { done: true, value: undefined };
     const entry = this.#ready();
     if (entry === undefined) {
@@ -204,7 +211,7 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
       else if (this.#call.endsAtError) this.#leave();
       throw outcome.error;
     }
-    this.#values = outcome.value as readonly unknown[];
+    this.#values = outcome.value as unknown[];
     this.#at = 0;
     return this.#take();
   }
@@ -298,7 +305,6 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
   /** Leaves it: what has not been begun is given up, and the input is closed. */
   return(): IteratorResult<T, undefined> {
     this.#leave();
-    if (!this.#isAsync) (this.#source as Iterator<unknown>).return?.();
     return { done: true, value: undefined };
   }
 
@@ -306,6 +312,7 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
     if (this.#isEnded) return;
     this.#giveUp(new ProcessError('ERR_MP_CANCELLED', 'nobody waits for it any more'), false);
     this.#end();
+    if (!this.#isAsync) (this.#source as Iterator<unknown>).return?.();
   }
 
   /** Itself: the iteration blocks. */
