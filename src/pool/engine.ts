@@ -572,8 +572,10 @@ export class Engine {
     this.#hear();
     const { generation } = task;
     if (generation?.outstanding.get(task.number) !== task) return undefined;
-    if (generation.recall(task)) {
-      this.#putBackLater();
+    const isRecalled = generation.recall(task);
+    // Others may have come back, even if this one did not.
+    if (generation.hasRecalled) this.#putBackLater();
+    if (isRecalled) {
       this.#settle(task, { error });
       return true;
     }

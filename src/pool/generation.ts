@@ -126,7 +126,7 @@ export class Generation {
 
   /** Takes a task back, unless it was taken. All others that were not come back with it, until `putBack`. */
   recall(task: Task): boolean {
-    if (!this.#recalled.has(task) && !this.tasks.isShutDown) {
+    if (!this.#recalled.has(task) && !this.isTaken(task) && !this.tasks.isShutDown) {
       const claim = this.slots.claimOf(this.#own);
       for (let message = this.tasks.take(claim, 0); message; message = this.tasks.take(claim, 0)) {
         const found = this.outstanding.get(this.slots.claimed(this.#own) as number);
@@ -134,6 +134,11 @@ export class Generation {
       }
     }
     return this.#recalled.delete(task);
+  }
+
+  /** Whether tasks have come back that do not wait for workers again. */
+  get hasRecalled(): boolean {
+    return this.#recalled.size > 0;
   }
 
   /** Has those that came back wait for workers again. */
