@@ -248,7 +248,7 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
       if (!this.#isEnded) this.#keepFilling();
       const result = this.#take();
       if (result !== undefined) return result;
-      const left = this.#call.deadline - performance.now();
+      const left = Math.max(this.#call.deadline - performance.now(), 0);
       const isInTime = await race(
         (done) => {
           this.#sleepers.push(done);
