@@ -8,7 +8,7 @@ import { ProcessError, TimeoutError, invalidArgument } from './errors.ts';
 import { BrokenProcessPool } from './executor/errors.ts';
 import { Future } from './executor/future.ts';
 import { refuseToSerialize } from './inherit-only.ts';
-import { checkFunction, checkTimeout } from './options.ts';
+import { checkFunction, checkTimeout, checkWaitOptions } from './options.ts';
 import { Engine } from './pool/engine.ts';
 import { ImapIterator } from './pool/imap.ts';
 import { checkCallable, checkCount, type Callable } from './pool/options.ts';
@@ -34,7 +34,10 @@ export interface ExecutorOptions {
    * BrokenProcessPool; or another worker takes its place, and only the call that it held fails, with WorkerLostError. @default 'break'
    */
   readonly onWorkerLost?: 'break' | 'respawn' | undefined;
-  /** Under `fork`: functions that the workers know, besides that of the first call. */
+  /**
+   * Under `fork`: functions that the workers know, besides that of the first call. For another one, workers are forked anew, beside
+   * those that finish what they have: until then there are more than `maxWorkers`. @default []
+   */
   readonly functions?: readonly ((...args: never[]) => unknown)[] | undefined;
 }
 
@@ -56,6 +59,14 @@ export interface ShutdownOptions {
   readonly cancelFutures?: boolean | undefined;
 }
 
+/** Workers of an executor that was thrown away end once they have done what there is to do. */
+const dropped = new FinalizationRegistry<Engine>((engine) => {
+  if (engine.isMine) engine.close();
+});
+
+/** The executors of iterators: they have more to do for as long as one may ask for the next result. */
+const owners = new WeakMap<object, ProcessPoolExecutor>();
+
 /**
  * Python: `concurrent.futures.ProcessPoolExecutor(max_workers=None, mp_context=None, initializer=None, initargs=(), *,
  * max_tasks_per_child=None)`. Processes that do calls.
@@ -72,7 +83,6 @@ export interface ShutdownOptions {
 export class ProcessPoolExecutor {
   readonly #engine: Engine;
   readonly #maxWorkers: number;
-  readonly #futures = new Set<Future>();
   #isForced = false;
   #count = 0;
 
@@ -122,6 +132,7 @@ export class ProcessPoolExecutor {
         RangeError,
       );
     }
+    dropped.register(this, this.#engine);
   }
 
   /**
@@ -142,19 +153,11 @@ export class ProcessPoolExecutor {
       index: this.#count++,
       timeoutMs: Infinity,
       retries: 0,
-      owner: { settle: (outcome) => this.#settle(future as Future, outcome) },
+      owner: { settle: (outcome) => settle(future as Future, outcome) },
     });
     future.attach({ engine: this.#engine, task });
-    this.#futures.add(future as Future);
     this.#engine.submit([task]);
     return future;
-  }
-
-  #settle(future: Future, outcome: Outcome): void {
-    this.#futures.delete(future);
-    if (!('error' in outcome)) future.setResult(outcome.value);
-    else if (outcome.error === Future.cancellation) future.notifyCancelled();
-    else future.setException(outcome.error);
   }
 
   /**
@@ -167,20 +170,20 @@ export class ProcessPoolExecutor {
    */
   map<R>(fn: Callable<never[], R>, ...iterables: (ExecutorMapOptions | Iterable<unknown>)[]): ImapIterator<Awaited<R>> {
     const callable = checkCallable(fn, 'map()');
-    const last = iterables.at(-1);
-    const hasOptions = typeof last === 'object' && last !== null && !(Symbol.iterator in last);
-    const { timeoutMs, chunksize, buffersize } = (hasOptions ? iterables.pop() : {}) as ExecutorMapOptions;
+    const { timeoutMs, chunksize, buffersize } = (
+      areMapOptions(iterables.at(-1)) ? iterables.pop() : {}
+    ) as ExecutorMapOptions;
     const timeout = checkTimeout(timeoutMs);
     const size = checkCount(chunksize, 'chunksize', 1);
     const ahead = checkCount(buffersize, 'buffersize', Infinity);
     for (const each of iterables) {
-      if (typeof each === 'string' || (typeof each === 'object' && each !== null && Symbol.iterator in each)) continue;
-      throw invalidArgument(`map() takes iterables, not ${inspect(each)}`);
+      if (isIterable(each)) continue;
+      throw invalidArgument(`map() takes iterables, then { timeoutMs, chunksize, buffersize }, not ${inspect(each)}`);
     }
     this.#checkOpen('map()');
-    return new ImapIterator<Awaited<R>>(this.#engine, {
+    const results = new ImapIterator<Awaited<R>>(this.#engine, {
       fn: callable,
-      items: zip(iterables as Iterable<unknown>[]),
+      items: zip((iterables as Iterable<unknown>[]).map((each) => each[Symbol.iterator]())),
       isOrdered: true,
       isSpread: true,
       chunksize: size,
@@ -192,6 +195,8 @@ export class ProcessPoolExecutor {
       signal: undefined,
       teller: undefined,
     });
+    owners.set(results, this);
+    return results;
   }
 
   /**
@@ -199,31 +204,31 @@ export class ProcessPoolExecutor {
    *
    * @throws InterruptedError when the program's own SIGINT, SIGTERM or SIGHUP listener has to run.
    */
-  shutdown({ wait = true, cancelFutures = false }: ShutdownOptions = {}): void {
-    this.#close(cancelFutures);
-    if (wait) this.#engine.waitUntilOver(Infinity, 'shutdown()');
+  shutdown(options: ShutdownOptions = {}): void {
+    checkShutdown(options, 'shutdown()');
+    this.#close(options.cancelFutures ?? false, 'shutdown()');
+    if (options.wait ?? true) this.#engine.waitUntilOver(Infinity, 'shutdown()');
   }
 
   /** `shutdown` that leaves the event loop turning. @throws the reason of `signal`, once it is aborted. */
-  async shutdownAsync({
-    cancelFutures = false,
-    timeoutMs,
-    signal,
-  }: Pick<ShutdownOptions, 'cancelFutures'> & {
-    readonly timeoutMs?: number | undefined;
-    readonly signal?: AbortSignal | undefined;
-  } = {}): Promise<void> {
-    const timeout = checkTimeout(timeoutMs);
-    this.#close(cancelFutures);
-    if (!(await this.#engine.overAsync(timeout, signal))) {
-      throw new TimeoutError(`shutdownAsync(): not all calls are done within ${timeout} ms`);
+  async shutdownAsync(
+    options: Pick<ShutdownOptions, 'cancelFutures'> & {
+      readonly timeoutMs?: number | undefined;
+      readonly signal?: AbortSignal | undefined;
+    } = {},
+  ): Promise<void> {
+    const { timeoutMs, signal } = checkWaitOptions(options);
+    checkShutdown(options, 'shutdownAsync()');
+    this.#close(options.cancelFutures ?? false, 'shutdownAsync()');
+    if (!(await this.#engine.overAsync(timeoutMs, signal))) {
+      throw new TimeoutError(`shutdownAsync(): not all calls are done within ${timeoutMs} ms`);
     }
   }
 
-  #close(cancelFutures: boolean): void {
-    this.#engine.checkMine('shutdown()');
-    if (cancelFutures) for (const future of this.#futures) future.cancel();
+  #close(cancelFutures: boolean, what: string): void {
+    this.#engine.checkMine(what);
     this.#engine.close();
+    if (cancelFutures) this.#engine.giveUpWaiting(Future.cancellation);
   }
 
   /**
@@ -231,18 +236,18 @@ export class ProcessPoolExecutor {
    * cancelled, others fail with BrokenProcessPool.
    */
   terminateWorkers(): void {
-    this.#force('SIGTERM');
+    this.#force('SIGTERM', 'terminateWorkers()');
   }
 
   /** Python: `kill_workers` (3.14). `terminateWorkers` by SIGKILL. */
   killWorkers(): void {
-    this.#force('SIGKILL');
+    this.#force('SIGKILL', 'killWorkers()');
   }
 
-  #force(signal: 'SIGKILL' | 'SIGTERM'): void {
-    this.#engine.checkMine('terminateWorkers()');
+  #force(signal: 'SIGKILL' | 'SIGTERM', what: string): void {
+    this.#engine.checkMine(what);
     this.#isForced = true;
-    for (const future of this.#futures) future.cancel();
+    this.#engine.giveUpWaiting(Future.cancellation);
     this.#engine.terminate(
       signal,
       () => new BrokenProcessPool('the executor was forcefully shut down before this call was done'),
@@ -288,21 +293,62 @@ export class ProcessPoolExecutor {
   }
 }
 
-/** Arrays of an item of each, up to the end of the shortest. */
-function* zip(iterables: readonly Iterable<unknown>[]): Generator<unknown[], void> {
-  if (iterables.length === 0) return;
-  const iterators = iterables.map((each) => each[Symbol.iterator]());
-  try {
-    for (;;) {
-      const items: unknown[] = [];
-      for (const iterator of iterators) {
-        const next = iterator.next();
-        if (next.done === true) return;
-        items.push(next.value);
-      }
-      yield items;
-    }
-  } finally {
-    for (const iterator of iterators) iterator.return?.();
+function settle(future: Future, outcome: Outcome): void {
+  if (!('error' in outcome)) future.setResult(outcome.value);
+  else if (outcome.error === Future.cancellation) future.notifyCancelled();
+  else future.setException(outcome.error);
+}
+
+const mapOptions = new Set(['timeoutMs', 'chunksize', 'buffersize']);
+
+function isIterable(value: unknown): value is Iterable<unknown> {
+  return typeof value === 'string' || (typeof value === 'object' && value !== null && Symbol.iterator in value);
+}
+
+/** Whether these are options, and not a bad iterable. */
+function areMapOptions(value: unknown): value is ExecutorMapOptions {
+  if (typeof value !== 'object' || value === null || isIterable(value)) return false;
+  const { constructor } = value;
+  return (
+    (constructor === undefined || constructor === Object) && Object.keys(value).every((key) => mapOptions.has(key))
+  );
+}
+
+/** The options of `shutdown` and `shutdownAsync`. */
+function checkShutdown(options: ShutdownOptions, what: string): void {
+  if (typeof options !== 'object' || options === null) {
+    throw invalidArgument(`${what} takes options, such as { cancelFutures: true }, not ${inspect(options)}`);
   }
+  for (const key of ['wait', 'cancelFutures'] as const) {
+    if (options[key] === undefined || typeof options[key] === 'boolean') continue;
+    throw invalidArgument(`${what}: ${key} must be true or false, not ${inspect(options[key])}`);
+  }
+}
+
+/** Arrays of an item of each, up to the end of the shortest. No generator: one that has ended still has the last of them. */
+function zip(iterators: Iterator<unknown>[]): IterableIterator<unknown[], undefined> {
+  const end = (): IteratorReturnResult<undefined> => {
+    for (const iterator of iterators.splice(0)) iterator.return?.();
+    return { done: true, value: undefined };
+  };
+  return {
+    [Symbol.iterator]() {
+      return this;
+    },
+    next() {
+      const items: unknown[] = [];
+      try {
+        for (const iterator of iterators) {
+          const next = iterator.next();
+          if (next.done === true) return end();
+          items.push(next.value);
+        }
+      } catch (error) {
+        end();
+        throw error;
+      }
+      return items.length === 0 ? end() : { done: false, value: items };
+    },
+    return: end,
+  };
 }

@@ -105,6 +105,8 @@ export class Engine implements Runner {
   #timer: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #killAt = Infinity;
+  /** Its workers were let go. */
+  #isDismissed = false;
   #isOver = false;
 
   constructor(options: EngineOptions) {
@@ -158,6 +160,11 @@ export class Engine implements Runner {
     throw new ProcessError('ERR_MP_CLOSED', `${what}: the ${this.#options.title} ${how}; make a new one`);
   }
 
+  /** Whether this process made it. */
+  get isMine(): boolean {
+    return process.pid === this.#owner;
+  }
+
   /** @throws ProcessError in another process than that which made it. */
   checkMine(what: string): void {
     if (process.pid === this.#owner) return;
@@ -173,8 +180,8 @@ export class Engine implements Runner {
     let generation: Generation | undefined;
     for (const task of tasks) {
       try {
-        if (this.#failure) throw this.#options.broken(this.#failure);
         if (this.#state === 'terminated') throw this.#terminated();
+        if (this.#state !== 'open' && (this.#state !== 'closing' || this.#isDismissed)) this.checkOpen('a task');
         const fn = this.#number(task.fn);
         generation = this.#generationFor(fn);
         generation.put(task, fn);
@@ -191,7 +198,7 @@ export class Engine implements Runner {
     try {
       this.start();
     } catch (error) {
-      for (const task of tasks) this.#settle(task, { error });
+      for (const task of tasks) this.giveUp(task, error, false);
     }
     this.#watchAnswers();
     this.#armTimer();
@@ -231,8 +238,7 @@ export class Engine implements Runner {
   #generationFor(fn: number): Generation {
     let current = this.#current;
     if (current?.known !== undefined && fn >= current.known && this.#method === 'fork') {
-      current.isRetired = true;
-      this.#dismissRetired(current);
+      current.retire();
       current = undefined;
     }
     if (current === undefined) {
@@ -247,11 +253,6 @@ export class Engine implements Runner {
       this.#generations.add(current);
     }
     return current;
-  }
-
-  /** Lets the workers go of a generation that nothing will come to any more. What was taken back from it may yet. */
-  #dismissRetired(generation: Generation): void {
-    if (generation.isRetired && generation.outstanding.size === 0) generation.tasks.shutdown(false);
   }
 
   /** How many workers a generation should have. */
@@ -296,7 +297,6 @@ export class Engine implements Runner {
       functions: this.#functions,
       slots: generation.slots,
       slot,
-      generation: generation.id,
       worker: id,
       initializer,
       initargs,
@@ -328,7 +328,6 @@ export class Engine implements Runner {
       id,
       slot,
       generation,
-      startedAt: performance.now(),
       tasks: 0,
       busyMs: 0,
       failure: undefined,
@@ -411,7 +410,7 @@ export class Engine implements Runner {
     generation.outstanding.delete(task.number);
     if (this.#timed.delete(task) && this.#timed.size === 0) this.#shortestMs = Infinity;
     task.args = undefined;
-    this.#dismissRetired(generation);
+    generation.endIfRetired();
     task.owner.settle(outcome);
     this.#inputs.goOn();
     if (this.outstanding === 0) this.#rest();
@@ -437,7 +436,8 @@ export class Engine implements Runner {
     if (this.#watch !== undefined || this.outstanding === 0) return;
     const watch = (this.#watch = new AbortController());
     void (async () => {
-      while (!watch.signal.aborted && !this.#isOver) {
+      // In a forked child it is not to hear what is the parent's.
+      while (!watch.signal.aborted && !this.#isOver && process.pid === this.#owner) {
         if (!this.#hear()) await this.#answers.itemsAsync(watch.signal);
       }
     })().catch((error: unknown) => {
@@ -577,22 +577,21 @@ export class Engine implements Runner {
   /**
    * Gives a task up.
    *
-   * @returns whether it had not been begun; undefined if it has been answered.
+   * @returns whether it had not been begun; undefined if it has been answered, or is another process's.
    */
   giveUp(task: Task, error: unknown, mayStop: boolean): boolean | undefined {
+    if (process.pid !== this.#owner) return undefined;
     this.#hear();
     const { generation } = task;
     if (generation?.outstanding.get(task.number) !== task) return undefined;
     // Nobody wants it any more, if its worker has just been lost.
     if (mayStop) task.retries = 0;
-    if (!generation.isTaken(task)) {
-      const isRecalled = generation.recall(task);
-      // Others have come back with it, or, if it was taken just now, without it.
-      this.#putBackLater();
-      if (isRecalled) {
-        this.#settle(task, { error });
-        return true;
-      }
+    const isRecalled = generation.recall(task);
+    // Others may have come back, even if this one did not.
+    if (generation.hasRecalled) this.#putBackLater();
+    if (isRecalled) {
+      this.#settle(task, { error });
+      return true;
     }
     if (mayStop) this.#stopTask(generation, task, error);
     return false;
@@ -605,6 +604,13 @@ export class Engine implements Runner {
       if (!generation.slots.condemn(holder.slot, task.number)) continue;
       this.#kill(holder);
       this.#settle(task, { error });
+    }
+  }
+
+  /** Gives up all tasks that were not begun. */
+  giveUpWaiting(error: unknown): void {
+    for (const { outstanding } of this.#generations) {
+      for (const task of outstanding.values()) this.giveUp(task, error, false);
     }
   }
 
@@ -623,10 +629,7 @@ export class Engine implements Runner {
   }
 
   #putBack(): void {
-    for (const generation of this.#generations) {
-      // The queue of those that were let go takes nothing any more.
-      generation.putBack(generation.isRetired ? this.#current : generation);
-    }
+    for (const generation of this.#generations) generation.putBack();
   }
 
   #kill(worker: Worker, signal: NodeJS.Signals = 'SIGKILL'): void {
@@ -707,6 +710,7 @@ export class Engine implements Runner {
   /** Lets all workers go once all is done. */
   #dismissAtEnd(): void {
     if (this.#state !== 'closing' || this.outstanding > 0 || !this.#inputs.isEmpty) return;
+    this.#isDismissed = true;
     for (const generation of this.#generations) generation.tasks.shutdown(false);
     if (this.#workers.size === 0) this.#over();
   }

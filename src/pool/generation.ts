@@ -17,7 +17,6 @@ export interface Worker {
   readonly id: number;
   readonly slot: number;
   readonly generation: Generation;
-  readonly startedAt: number;
   /** Tasks that it has answered. */
   tasks: number;
   /** Milliseconds that it was at work on them. */
@@ -60,6 +59,18 @@ export class Generation {
     const slot = this.#free.shift() as number;
     this.slots.clear(slot);
     return slot;
+  }
+
+  /** No tasks come any more. */
+  retire(): void {
+    this.isRetired = true;
+    this.putBack();
+    this.endIfRetired();
+  }
+
+  /** Has the workers of a retired one end once no task waits for them: while any does, others can be taken back and put again. */
+  endIfRetired(): void {
+    if (this.isRetired && !this.tasks.isShutDown && this.waiting === 0) this.tasks.shutdown(false);
   }
 
   giveSlot(slot: number): void {
@@ -115,7 +126,7 @@ export class Generation {
 
   /** Takes a task back, unless it was taken. All others that were not come back with it, until `putBack`. */
   recall(task: Task): boolean {
-    if (!this.#recalled.has(task)) {
+    if (!this.#recalled.has(task) && !this.isTaken(task) && !this.tasks.isShutDown) {
       const claim = this.slots.claimOf(this.#own);
       while (this.tasks.length > 0) {
         const message = takeIfAny(this.tasks, claim);
@@ -126,15 +137,21 @@ export class Generation {
     return this.#recalled.delete(task);
   }
 
-  /** Has those that came back wait for workers again: for its own, or those of `heir`. */
-  putBack(heir: Generation = this): void {
-    if (this.#recalled.size === 0) return;
+  /** Whether tasks have come back that do not wait for workers again. */
+  get hasRecalled(): boolean {
+    return this.#recalled.size > 0;
+  }
+
+  /** Has those that came back wait for workers again. */
+  putBack(): void {
     const recalled = [...this.#recalled];
     this.#recalled.clear();
     for (const [task, message] of recalled) {
+      // It may have been settled meanwhile.
+      if (this.outstanding.get(task.number) !== task) continue;
       this.outstanding.delete(task.number);
-      heir.tasks.putAgain(message);
-      heir.#file(task);
+      this.tasks.putAgain(message);
+      this.#file(task);
     }
   }
 

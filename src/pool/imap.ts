@@ -49,7 +49,7 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
   readonly #entries = new Set<Entry>();
   readonly #done = new Set<Entry>();
   /** Values of the chunk that is being read. */
-  #values: readonly unknown[] = [];
+  #values: unknown[] = [];
   #at = 0;
   #count = 0;
   #isExhausted = false;
@@ -189,20 +189,22 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
   #add(chunk: readonly unknown[]): Task {
     const { fn, isSpread, timeoutMs, retries, teller } = this.#call;
     const index = this.#count;
-    this.#count += chunk.length;
+    // What the task still needs of the chunk after it was sent.
+    const { length } = chunk;
+    this.#count += length;
     const task = new Task({
       fn,
       mode: isSpread ? Mode.starmap : Mode.map,
       args: chunk,
       index,
-      timeoutMs: timeoutMs * chunk.length,
+      timeoutMs: timeoutMs * length,
       retries,
       owner: {
         settle: (outcome) => {
           if (!this.#entries.has(entry)) return;
           entry.outcome = outcome;
           this.#done.add(entry);
-          teller?.advance(chunk.length, this.#count);
+          teller?.advance(length, this.#count);
           this.#wake();
         },
       },
@@ -254,7 +256,12 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
 
   /** The next result, if there is one now. @throws the error of that task, or of the input. */
   #take(): IteratorResult<T, undefined> | undefined {
-    if (this.#at < this.#values.length) return { done: false, value: this.#values[this.#at++] as T };
+    if (this.#at < this.#values.length) {
+      const value = this.#values[this.#at] as T;
+      // Who has it lets go of it when he wants to.
+      this.#values[this.#at++] = undefined;
+      return { done: false, value };
+    }
     if (this.#isEnded) return { done: true, value: undefined };
     const entry = this.#ready();
     if (entry === undefined) {
@@ -271,7 +278,7 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
       else if (this.#call.endsAtError) void (async () => this.#leave())().catch(() => {});
       throw outcome.error;
     }
-    this.#values = outcome.value as readonly unknown[];
+    this.#values = outcome.value as unknown[];
     this.#at = 0;
     return this.#take();
   }
@@ -311,7 +318,7 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
       if (!this.#isEnded) this.#keepFilling();
       const result = this.#take();
       if (result !== undefined) return result;
-      const left = this.#call.deadline - performance.now();
+      const left = Math.max(this.#call.deadline - performance.now(), 0);
       const isInTime = await race(
         (done) => {
           this.#sleepers.push(done);

@@ -29,7 +29,7 @@ export interface Failure {
 export const taskFacts = { fn: 0, mode: 1 } as const;
 
 /** Words of facts of an answer. */
-export const answerFacts = { said: 0, number: 1, worker: 2, generation: 3 } as const;
+export const answerFacts = { said: 0, number: 1, worker: 2 } as const;
 
 /** Numbers of facts of an answer: when the task was taken, on the monotonic clock, and how long it took, in milliseconds. */
 export const answerSince = 2;

@@ -22,7 +22,6 @@ export interface Kit {
   readonly slots: Slots;
   /** Its own slot. */
   readonly slot: number;
-  readonly generation: number;
   /** Its number among all workers of the pool. */
   readonly worker: number;
   readonly initializer: AnyFunction | undefined;
@@ -62,7 +61,6 @@ export async function serve(kit: Kit): Promise<never> {
   Process.allowChildren();
   if (kit.prefixesOutput) prefixOutput(currentProcess().name);
   view.setUint32(4 * answerFacts.worker, kit.worker, true);
-  view.setUint32(4 * answerFacts.generation, kit.generation, true);
   if (initializer !== undefined) {
     try {
       await initializer(...(initargs as never[]));
