@@ -249,7 +249,7 @@ export class Engine implements Runner {
             'new workers for each: define functions once and pass what differs as arguments, or name them in { functions }',
         );
       }
-      current = this.#current = new Generation(this.#generationCount, this.#options.processes);
+      current = this.#current = new Generation(this.#options.processes);
       this.#generations.add(current);
     }
     return current;
@@ -547,7 +547,7 @@ export class Engine implements Runner {
     }
     task.retries -= 1;
     task.generation?.outstanding.delete(task.number);
-    if (task.generation) this.#dismissRetired(task.generation);
+    task.generation?.endIfRetired();
     this.#timed.delete(task);
     // It is kept alive by the next attempt.
     this.submit([task]);

@@ -30,7 +30,6 @@ const view = new DataView(facts.buffer);
 
 /** Workers and tasks. */
 export class Generation {
-  readonly id: number;
   readonly tasks = new Channel();
   readonly slots: Slots;
   readonly workers = new Set<Worker>();
@@ -47,8 +46,7 @@ export class Generation {
   /** Tasks that were taken back, and what they are. */
   #recalled = new Map<Task, Uint8Array>();
 
-  constructor(id: number, processes: number) {
-    this.id = id;
+  constructor(processes: number) {
     this.slots = new Slots(processes + 1);
     this.#own = processes;
     this.#free = Array.from({ length: processes }, (_, slot) => slot);
