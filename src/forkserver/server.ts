@@ -30,9 +30,19 @@ function leaveHelper(): void {
   closeAll([...relays.values()]);
 }
 
+/** Child: a descriptor that is readable once the owner has ended. If it has, there is nobody to work for. */
+function watchOwner(): number {
+  try {
+    return native.openExitWatch(owner.pid);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') native.exitNow(1);
+    throw error;
+  }
+}
+
 /** Child: waits for its work and does it. */
 function work(channel: Connection): Promise<unknown> {
-  const sentinel = native.openExitWatch(owner.pid);
+  const sentinel = watchOwner();
   // Some forked child of the owner's may have a copy of the channel, too: then only the sentinel tells of the owner's end.
   const { ready } = waitReady([channel.fileno(), sentinel], 'read', Infinity, 'a child of the forkserver');
   if (!ready.includes(0)) native.exitNow(1);
