@@ -59,6 +59,8 @@ const more: [name: string, title: string, options?: RunOptions][] = [
   ['lazy', 'imap reads its input no further ahead than asked, and can be left'],
   ['asyncInput', 'asynchronous inputs: slow, failing, stalled; an abort closes them'],
   ['closedWhileReading', 'what imap has been given is done after close()'],
+  ['abortAndTerminate', 'terminate right after an abort'],
+  ['joinedWhileReading', 'joinAsync reads an asynchronous input to its end'],
   ['mixed', 'blocking and asynchronous calls at the same time, also in callbacks'],
   ['foreign', 'another process cannot use the pool'],
   ['timers', "a worker's event loop goes on between tasks"],
