@@ -7,7 +7,7 @@ import { runInGroup } from './exec.mjs';
 import { at } from './paths.mjs';
 import { withTempFolder } from './temp.mjs';
 
-const TIMEOUT_MS = 15 * 60_000;
+const TIMEOUT_MS = 25 * 60_000;
 
 export const summaryLine = ({ passed, failed, skipped }) =>
   `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
