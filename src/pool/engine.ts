@@ -66,6 +66,15 @@ export interface EngineOptions {
   readonly broken: (cause: ProcessError) => ProcessError;
 }
 
+/** Why a worker is not ready; if that cannot be read, why not. */
+function failureIn(message: Message): unknown {
+  try {
+    return (message.value() as Failure).error;
+  } catch (error) {
+    return error;
+  }
+}
+
 /** Milliseconds of the monotonic clock, as workers have it. */
 function monotonicMs(): number {
   const [seconds, nanoseconds] = process.hrtime();
@@ -362,7 +371,7 @@ export class Engine implements Runner {
     const said = message.word(answerFacts.said);
     const worker = this.#workers.get(message.word(answerFacts.worker));
     if (said === Said.notReady) {
-      if (worker) worker.failure = { error: (message.value() as Failure).error };
+      if (worker) worker.failure = { error: failureIn(message) };
       return;
     }
     const generation = worker?.generation;
