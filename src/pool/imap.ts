@@ -294,7 +294,7 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
     if (this.isAsync) {
       throw new ProcessError('ERR_MP_INVALID_STATE', 'the items come from an asynchronous iterable: use `for await`');
     }
-    if (this.#at < this.#values.length) return { done: false, value: this.#values[this.#at++] as T };
+    if (this.#at < this.#values.length) return this.#take() as IteratorResult<T, undefined>;
     const timeout = checkTimeout(timeoutMs);
     this.#runner.checkMine('imap()');
     if (!this.#isEnded) this.#fill();
