@@ -191,6 +191,7 @@ export class ProcessPoolExecutor {
       timeoutMs: Infinity,
       retries: 0,
       deadline: performance.now() + timeout,
+      outlivesClose: false,
       endsAtError: true,
       signal: undefined,
       teller: undefined,

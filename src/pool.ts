@@ -259,6 +259,7 @@ export abstract class AnyPool {
       timeoutMs,
       retries,
       deadline: Infinity,
+      outlivesClose: true,
       endsAtError: false,
       signal,
       teller: tellerOf(all.progress, known),

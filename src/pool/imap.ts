@@ -23,6 +23,8 @@ export interface ImapCall {
   readonly retries: number;
   /** By when all results are to be there, as `performance.now()` has it. */
   readonly deadline: number;
+  /** The input is read to its end though the pool has been closed. */
+  readonly outlivesClose: boolean;
   /** The first error is the last result. */
   readonly endsAtError: boolean;
   readonly signal: AbortSignal | undefined;
@@ -90,7 +92,7 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
       return;
     }
     signal?.addEventListener('abort', this.#onAbort, { once: true });
-    runner.addInput(this);
+    if (call.outlivesClose) runner.addInput(this);
     if (!this.isAsync) this.#fill();
   }
 
@@ -327,6 +329,8 @@ export class ImapIterator<T> implements IterableIterator<T>, AsyncIterable<T> {
         left,
         undefined,
       );
+      // What came in time is given, even if it was not heard then.
+      if (!isInTime) this.#runner.look();
       if (!isInTime && this.#ready() === undefined) throw this.#late();
     }
   }
