@@ -13,7 +13,7 @@ console.log(pool.apply(cook, ['米饭'])); // blocks, as in Python
 
 const soup = pool.applyAsync(cook, ['汤', 3], { callback: (text) => console.log(`callback: ${text}`) });
 const fish = pool.applyAsync(cook, ['鱼', 2]);
-console.log(fish.ready(), await fish, soup.get());
+console.log(await fish, soup.get(), fish.ready());
 
 console.log(pool.map(cook, ['包子', '饺子', '面条', '馒头']));
 console.log(pool.starmap(cook, [['粥', 2] as [string, number], ['茶', 1] as [string, number]]));

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 
 import { Connection, Pipe } from '../connection.ts';
+import { EOFError } from '../connection/errors.ts';
 import { closeAll } from '../connection/handles.ts';
 import { ForkError, ProcessError, invalidArgument, type ErrorCode } from '../errors.ts';
 import type { Child } from '../fork/fork.ts';
@@ -31,6 +32,8 @@ interface Spare {
 /** A helper that was started. */
 interface Helper {
   readonly control: Connection;
+  /** Readable once it has ended. Its end of `control` may be open for a moment longer, in a child that it was making. */
+  readonly sentinel: number;
   /** The process that it is the helper of: a forked child has a copy of this object only. */
   readonly owner: number;
   /** Where and in what environment it was started. */
@@ -89,7 +92,17 @@ function dropHelper(): void {
   if (helper === undefined) return;
   for (const spare of helper.spares) discard(spare);
   helper.control.close();
+  closeAll([helper.sentinel]);
   helper = undefined;
+}
+
+/** What tells of the end of a helper that was started just now. @throws EOFError if it has ended. */
+function sentinelOf(pid: number): number {
+  try {
+    return native.childSentinel(pid);
+  } catch {
+    throw new EOFError(false);
+  }
 }
 
 /** The helper, which is started if there is none of this process's. */
@@ -98,19 +111,22 @@ function running(): Helper {
   dropHelper();
   const preload = wantedPreload();
   const [control, its] = Pipe();
+  let sentinel: number | undefined;
   try {
-    startProgram(entry, its, true, false);
+    sentinel = sentinelOf(startProgram(entry, its, true, false).pid);
     const owner = { name: 'MainProcess', pid: process.pid };
     const hello: Hello = { owner, argv: process.argv, arena: native.numberForHelper(), preload };
     control.sendBytes(Buffer.from(JSON.stringify(hello)));
   } catch (error) {
     control.close();
+    if (sentinel !== undefined) closeAll([sentinel]);
     throw error;
   } finally {
     its.close();
   }
   return (helper = {
     control,
+    sentinel,
     owner: process.pid,
     cwd: process.cwd(),
     environment: { ...process.env },
@@ -150,8 +166,9 @@ function receive(helper: Helper): void {
   else discard(spare);
 }
 
-/** A spare that has the modules; it is the caller's from now on. */
+/** A spare that has the modules; it is the caller's from now on. @throws EOFError if the helper has ended: nobody would tell how it ends. */
 function take(helper: Helper, needed: readonly string[]): Spare {
+  if (native.waitFd(helper.sentinel, 0).readable) throw new EOFError(false);
   const missing = needed.filter((url) => !helper.modules.has(url));
   if (missing.length > 0) {
     for (const spare of helper.spares.splice(0)) discard(spare);

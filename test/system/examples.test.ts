@@ -234,7 +234,7 @@ describe('examples', { timeout: TEST_TIMEOUT_MS }, () => {
     expect(lines).toEqual([
       '米饭好了',
       'callback: 汤好了',
-      'false 鱼好了 汤好了',
+      '鱼好了 汤好了 true',
       "[ '包子好了', '饺子好了', '面条好了', '馒头好了' ]",
       "[ '粥好了', '茶好了' ]",
       '[ 3, 2, 1 ]',
