@@ -89,7 +89,13 @@ export abstract class AnyPool {
     this.#runner = runner;
     this.#processes = processes;
     this.#retryLost = retryLost;
-    runner.open();
+    try {
+      runner.open();
+    } catch (error) {
+      // What it has made by then is not to wait for the garbage collector.
+      runner.terminate();
+      throw error;
+    }
   }
 
   /**
