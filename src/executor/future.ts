@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 
 import { TimeoutError } from '../errors.ts';
 import { checkFunction, checkTimeout } from '../options.ts';
+import { Awaitable } from '../pool/awaitable.ts';
 import type { Engine } from '../pool/engine.ts';
 import type { Task } from '../pool/task.ts';
 import { CancelledError, InvalidStateError } from './errors.ts';
@@ -23,7 +24,7 @@ interface Work {
  *
  * It is as good as a promise: it can be awaited, any number of times. An error that nobody asks for is nobody's, as in Python.
  */
-export class Future<T = unknown> implements Promise<T> {
+export class Future<T = unknown> extends Awaitable<T> implements Promise<T> {
   /** @internal Why the task of a cancelled future is given up. */
   static readonly cancellation = new CancelledError();
 
@@ -35,7 +36,6 @@ export class Future<T = unknown> implements Promise<T> {
   #work: Work | undefined;
   #callbacks: ((future: this) => void)[] = [];
   readonly #onlookers = new Set<() => void>();
-  #promise: Promise<T> | undefined;
 
   /** @internal What does it. */
   attach(work: Work): void {
@@ -211,37 +211,17 @@ export class Future<T = unknown> implements Promise<T> {
     if (this.isSettled) this.#tellOnlookers();
   }
 
-  #asPromise(): Promise<T> {
-    return (this.#promise ??= new Promise((resolve, reject) => {
-      this.addDoneCallback(() => {
-        if (this.cancelled()) reject(new CancelledError());
-        else if (this.#hasFailed) reject(this.#error as Error);
-        else resolve(this.#value as T);
-      });
-    }));
-  }
-
-  /** As of a promise. */
-  // oxlint-disable-next-line unicorn/no-thenable -- it is to be awaited
-  then<R = T, E = never>(
-    onValue?: ((value: T) => PromiseLike<R> | R) | null,
-    onError?: ((error: unknown) => E | PromiseLike<E>) | null,
-  ): Promise<E | R> {
-    return this.#asPromise().then(onValue, onError);
-  }
-
-  /** As of a promise. */
-  catch<E = never>(onError?: ((error: unknown) => E | PromiseLike<E>) | null): Promise<E | T> {
-    return this.then(undefined, onError);
-  }
-
-  /** As of a promise. */
-  finally(onEnd?: (() => void) | null): Promise<T> {
-    return this.#asPromise().finally(onEnd);
+  /** @internal */
+  protected override settlePromise(resolve: (value: T) => void, reject: (error: unknown) => void): void {
+    this.addDoneCallback(() => {
+      if (this.cancelled()) reject(new CancelledError());
+      else if (this.#hasFailed) reject(this.#error);
+      else resolve(this.#value as T);
+    });
   }
 
   /** Printable form, as Python's: `<Future state=finished returned number>`. */
-  toString(): string {
+  override toString(): string {
     const state = this.#look();
     const words = [`Future state=${state === 'notified' ? 'cancelled' : state}`];
     if (state === 'finished')

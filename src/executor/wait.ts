@@ -5,7 +5,8 @@ import { inspect } from 'node:util';
 
 import { TimeoutError, invalidArgument } from '../errors.ts';
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
-import { waitUntil, type Engine } from '../pool/engine.ts';
+import { waitUntil } from '../pool/blocking.ts';
+import type { Engine } from '../pool/engine.ts';
 import { race } from '../wait.ts';
 import { InvalidStateError } from './errors.ts';
 import { Future } from './future.ts';

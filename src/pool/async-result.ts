@@ -6,6 +6,7 @@ import { inspect } from 'node:util';
 import { ProcessError, TimeoutError } from '../errors.ts';
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../options.ts';
 import { race } from '../wait.ts';
+import { Awaitable } from './awaitable.ts';
 import type { Runner } from './runner.ts';
 import type { Outcome } from './task.ts';
 
@@ -22,15 +23,15 @@ export interface Callbacks<T> {
  *
  * It can be awaited, any number of times. An error that nobody asks for is nobody's, as in Python.
  */
-export class AsyncResult<T> implements PromiseLike<T> {
+export class AsyncResult<T> extends Awaitable<T> {
   readonly #runner: Runner;
   readonly #callbacks: Callbacks<T>;
   #outcome: Outcome | undefined;
-  #promise: Promise<T> | undefined;
   #waiters: Set<() => void> | undefined;
 
   /** @internal */
   constructor(runner: Runner, callbacks: Callbacks<T> = {}) {
+    super();
     this.#runner = runner;
     this.#callbacks = callbacks;
   }
@@ -131,38 +132,17 @@ export class AsyncResult<T> implements PromiseLike<T> {
     return this.#open();
   }
 
-  #asPromise(): Promise<T> {
-    return (this.#promise ??= new Promise((resolve, reject) => {
-      const done = (): void => {
-        const outcome = this.#outcome as Outcome;
-        if ('error' in outcome) reject(outcome.error as Error);
-        else resolve(outcome.value as T);
-      };
-      this.whenReady(done);
-    }));
-  }
-
-  /** As of a promise. */
-  // oxlint-disable-next-line unicorn/no-thenable -- it is to be awaited
-  then<R = T, E = never>(
-    onValue?: ((value: T) => PromiseLike<R> | R) | null,
-    onError?: ((error: unknown) => E | PromiseLike<E>) | null,
-  ): Promise<E | R> {
-    return this.#asPromise().then(onValue, onError);
-  }
-
-  /** As of a promise. */
-  catch<E = never>(onError?: ((error: unknown) => E | PromiseLike<E>) | null): Promise<E | T> {
-    return this.then(undefined, onError);
-  }
-
-  /** As of a promise. */
-  finally(onEnd?: (() => void) | null): Promise<T> {
-    return this.#asPromise().finally(onEnd);
+  /** @internal */
+  protected override settlePromise(resolve: (value: T) => void, reject: (error: unknown) => void): void {
+    this.whenReady(() => {
+      const outcome = this.#outcome as Outcome;
+      if ('error' in outcome) reject(outcome.error);
+      else resolve(outcome.value as T);
+    });
   }
 
   /** Printable form: `<AsyncResult pending>`. */
-  toString(): string {
+  override toString(): string {
     const state = this.#outcome === undefined ? 'pending' : 'error' in this.#outcome ? 'failed' : 'ready';
     return `<${this.constructor.name} ${state}>`;
   }

@@ -4,7 +4,6 @@
  * Tasks and answers are in shared memory: workers go on by themselves while the event loop of this process is held up. What this
  * process has to do, it does whenever it waits for a task: from its event loop, or in a call that blocks.
  */
-import { waitReady } from '../connection/ready.ts';
 import type { Context } from '../context.ts';
 import { channels } from '../diagnostics.ts';
 import { ForkError, ProcessError, TimeoutError } from '../errors.ts';
@@ -13,6 +12,7 @@ import { packageRoot } from '../package-root.ts';
 import { Process } from '../process.ts';
 import { signalName } from '../signals.ts';
 import { currentMethod, methodOf, type Bound, type StartMethodName } from '../start-methods.ts';
+import { waitUntil } from './blocking.ts';
 import { Channel, type Message } from './channel.ts';
 import { WorkerLostError, traced } from './errors.ts';
 import { FunctionTable, ImportedFunctions, type AnyFunction } from './functions.ts';
@@ -36,8 +36,6 @@ const MOST_FAILURES = 3;
 const MOST_KILLS = 100;
 /** How long workers have to end when they are asked to, in milliseconds. */
 const GRACE_MS = 1000;
-/** For how long answers alone are waited for, in milliseconds, before the ends of workers are, too. */
-const SOON_MS = 2;
 /** How long it is until a start is tried again that the system has refused, in milliseconds. */
 const RETRY_MS = 50;
 /** So many generations of workers are no accident. */
@@ -818,44 +816,3 @@ export class Engine implements Runner {
 
 /** The module that workers which are not forked import. */
 const workerModule = new URL('dist/pool/worker.js', packageRoot).href;
-
-/**
- * Blocks until `isDone`, serving these engines.
- *
- * @returns false after the timeout.
- * @throws InterruptedError
- */
-export function waitUntil(engines: readonly Engine[], isDone: () => boolean, timeoutMs: number, what: string): boolean {
-  const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    if (isDone()) return true;
-    let hasHeard = false;
-    for (const engine of engines) {
-      engine.checkMine(what);
-      if (engine.look()) hasHeard = true;
-    }
-    if (hasHeard) continue;
-    const now = performance.now();
-    if (now >= deadline) return false;
-    const serving = engines.filter((engine) => !engine.isOver);
-    const pauses = serving.map((engine) => engine.prepareToBlock());
-    if (isDone()) return true;
-    // The usual case costs less without the ends of workers being waited for.
-    const [first] = serving;
-    const soon = Math.min(SOON_MS, deadline - now, ...pauses);
-    if (serving.length === 1 && soon > 0 && first?.look(soon)) continue;
-    const wakers = serving.map((engine) => engine.wakers);
-    const workers = wakers.flatMap((each) => each.workers);
-    const { ready } = waitReady(
-      workers.map(({ process: subject }) => subject.sentinel),
-      'read',
-      Math.max(0, Math.min(deadline - now, ...pauses)),
-      what,
-      wakers.map(({ answers }) => answers),
-    );
-    const ended = new Set(ready.map((index) => workers[index]));
-    for (const [index, engine] of serving.entries()) {
-      engine.goOn((wakers[index]?.workers ?? []).filter((worker) => ended.has(worker)));
-    }
-  }
-}

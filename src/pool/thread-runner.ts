@@ -3,6 +3,7 @@
  */
 import { MessageChannel, Worker, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 
+import { waitReady } from '../connection/ready.ts';
 import { ProcessError, TimeoutError } from '../errors.ts';
 import { packageRoot } from '../package-root.ts';
 import { decode } from '../serialize/index.ts';
@@ -18,6 +19,9 @@ import { Timeline } from './timeline.ts';
 
 /** So often in a row a thread may end before it is ready. */
 const MOST_FAILURES = 3;
+
+/** Longest sleep without a look for signals, in milliseconds. */
+const LOOK_MS = 100;
 
 /** What threads run. */
 const program = new URL('dist/pool/thread.js', packageRoot);
@@ -363,8 +367,9 @@ export class ThreadRunner implements Runner {
       }
       const left = deadline - performance.now();
       if (left <= 0) return false;
-      const pause = Math.min(left, this.#endLate());
-      if (!isDone()) Atomics.wait(this.#bell, 0, seen, pause);
+      const pause = Math.min(left, this.#endLate(), LOOK_MS);
+      // Threads ring no descriptor: signals that the program listens for are looked for in between.
+      if (!isDone() && Atomics.wait(this.#bell, 0, seen, pause) === 'timed-out') waitReady([], 'read', 1, what);
     }
   }
 

@@ -10,6 +10,7 @@ describe('ThreadPool', { timeout: TEST_TIMEOUT_MS }, () => {
     ['MP112 errors arrive as they are; what cannot be carried fails alone', 'errors'],
     ['tasks are ended by timeouts, signals and terminate(), and lost with their thread', 'stopped'],
     ['threads that never become ready are an error that says why', 'never ready'],
+    ['a signal that the program listens for ends a call that blocks', 'interrupted'],
     ['bad input is refused', 'bad input'],
     ['a program ends though its pool is open', 'forgotten'],
   ])('%s', async (_, name) => {
