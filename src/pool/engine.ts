@@ -4,31 +4,24 @@
  * Tasks and answers are in shared memory: workers go on by themselves while the event loop of this process is held up. What this
  * process has to do, it does whenever it waits for a task: from its event loop, or in a call that blocks.
  */
-import type { Context } from '../context.ts';
 import { channels } from '../diagnostics.ts';
-import { ForkError, ProcessError, TimeoutError } from '../errors.ts';
-import { native } from '../native.ts';
-import { packageRoot } from '../package-root.ts';
-import { Process } from '../process.ts';
-import { signalName } from '../signals.ts';
+import { ForkError, ProcessError } from '../errors.ts';
+import type { Process } from '../process.ts';
 import { currentMethod, methodOf, type Bound, type StartMethodName } from '../start-methods.ts';
 import { waitUntil } from './blocking.ts';
 import { Channel, type Message } from './channel.ts';
-import { WorkerLostError, traced } from './errors.ts';
+import { Crew } from './crew.ts';
+import { Deadlines } from './deadlines.ts';
+import { traced, type WorkerLostError } from './errors.ts';
 import { FunctionTable, ImportedFunctions, type AnyFunction } from './functions.ts';
 import { Generation, type Worker } from './generation.ts';
 import { Inputs, type Input } from './inputs.ts';
-import { OomWatch } from './oom.ts';
 import { Said, answerFacts, answerSince, answerTook, type Failure } from './protocol.ts';
 import type { Runner, RunnerState, WorkerStats } from './runner.ts';
 import type { Outcome, Task } from './task.ts';
 import { Timeline } from './timeline.ts';
 import { race } from '../wait.ts';
 import { startSoon } from './start-soon.ts';
-import { serve, type Kit } from './worker.ts';
-
-/** Names of workers begin with these, as Python's. */
-const prefixes: Record<StartMethodName, string> = { fork: 'Fork', forkserver: 'ForkServer', spawn: 'Spawn' };
 
 /** So often in a row a worker may end by itself before it is ready. */
 const MOST_FAILURES = 3;
@@ -73,12 +66,6 @@ function failureIn(message: Message): unknown {
   }
 }
 
-/** Milliseconds of the monotonic clock, as workers have it. */
-function monotonicMs(): number {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1000 + nanoseconds / 1e6;
-}
-
 /** Workers and their tasks. */
 export class Engine implements Runner {
   readonly timeline = new Timeline();
@@ -87,7 +74,6 @@ export class Engine implements Runner {
   readonly #functions: FunctionTable;
   readonly #answers: Channel;
   readonly #owner = process.pid;
-  readonly #oom = new OomWatch();
   readonly #inputs = new Inputs();
   /** What was taken together, the last one first: a callback of the first one may wait for another. */
   #unheard: Message[] = [];
@@ -96,9 +82,7 @@ export class Engine implements Runner {
   #current: Generation | undefined;
   readonly #generations = new Set<Generation>();
   #generationCount = 0;
-  readonly #workers = new Map<number, Worker>();
-  #workerCount = 0;
-  #hasStarted = false;
+  readonly #crew: Crew;
   #restarts = 0;
   /** Ends of workers in a row that were not ready yet. */
   #failures = 0;
@@ -106,10 +90,7 @@ export class Engine implements Runner {
   #watch: AbortController | undefined;
   #isResting = false;
   #isPuttingBack = false;
-  /** Tasks that may run for some time only, and the shortest of these times. */
-  readonly #timed = new Set<Task>();
-  #shortestMs = Infinity;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #deadlines: Deadlines;
   #retry: NodeJS.Timeout | undefined;
   #killAt = Infinity;
   /** Its workers were let go. */
@@ -123,6 +104,14 @@ export class Engine implements Runner {
     for (const fn of options.functions) this.#functions.add(fn);
     // After all that can fail.
     this.#answers = new Channel();
+    const { initializer, initargs, maxTasks, maxMemory, prefixesOutput } = options;
+    const kit = { initializer, initargs, maxTasks, maxMemory, prefixesOutput };
+    const commonKit = { ...kit, answers: this.#answers, functions: this.#functions };
+    this.#crew = new Crew(this.#method, options.context, commonKit, (worker) => this.#ended(worker));
+    this.#deadlines = new Deadlines(
+      () => this.#crew.values(),
+      (task, error) => task.generation && this.#stopTask(task.generation, task, error),
+    );
   }
 
   get state(): RunnerState {
@@ -146,16 +135,12 @@ export class Engine implements Runner {
   }
 
   stats(): WorkerStats[] {
-    return [...this.#workers.values()].map((worker) => {
-      const { generation, slot, name, pid, tasks, busyMs } = worker;
-      const busy = generation.heldBy(worker) !== undefined;
-      return { name, pid, tasks, busyMs, memory: generation.slots.memory(slot), busy };
-    });
+    return this.#crew.stats();
   }
 
   /** Live workers. */
   get workers(): Process[] {
-    return [...this.#workers.values()].map((worker) => worker.process);
+    return [...this.#crew.values()].map((worker) => worker.process);
   }
 
   /** @throws ProcessError unless tasks can be given to it, in this process. */
@@ -196,10 +181,7 @@ export class Engine implements Runner {
         task.owner.settle({ error });
         continue;
       }
-      if (task.timeoutMs < Infinity) {
-        this.#timed.add(task);
-        this.#shortestMs = Math.min(this.#shortestMs, task.timeoutMs);
-      }
+      this.#deadlines.add(task);
     }
     if (generation === undefined) return;
     try {
@@ -208,7 +190,7 @@ export class Engine implements Runner {
       for (const task of tasks) this.giveUp(task, error, false);
     }
     this.#watchAnswers();
-    this.#armTimer();
+    this.#deadlines.arm();
   }
 
   /**
@@ -222,7 +204,7 @@ export class Engine implements Runner {
   }
 
   #startIfNotYet(): void {
-    if (this.#hasStarted || process.pid !== this.#owner) return;
+    if (this.#crew.started > 0 || process.pid !== this.#owner) return;
     try {
       this.start();
     } catch {
@@ -275,11 +257,12 @@ export class Engine implements Runner {
     for (const generation of this.#generations) {
       while (generation.workers.size < this.#wanted(generation)) {
         try {
-          this.#startWorker(generation);
+          this.#crew.start(generation);
+          generation.known ??= this.#functions.length;
         } catch (error) {
           // Nothing has ever worked: whoever asks is to know.
-          if (this.#hasStarted === false) throw error;
-          if (this.#workers.size === 0) this.#failures += 1;
+          if (this.#crew.started === 0) throw error;
+          if (this.#crew.size === 0) this.#failures += 1;
           this.#checkFailures(error);
           if (this.#state !== 'broken') this.#retry ??= setTimeout(() => this.#startAgain(), RETRY_MS);
           return;
@@ -291,57 +274,6 @@ export class Engine implements Runner {
   #startAgain(): void {
     this.#retry = undefined;
     this.#replenish();
-  }
-
-  #startWorker(generation: Generation): void {
-    const { initializer, initargs, maxTasks, maxMemory, prefixesOutput, context } = this.#options;
-    const id = ++this.#workerCount;
-    const slot = generation.takeSlot();
-    const name = `${prefixes[this.#method]}PoolWorker-${id}`;
-    const kit: Kit = {
-      tasks: generation.tasks,
-      answers: this.#answers,
-      functions: this.#functions,
-      slots: generation.slots,
-      slot,
-      worker: id,
-      initializer,
-      initargs,
-      maxTasks,
-      maxMemory,
-      prefixesOutput,
-    };
-    const target = this.#method === 'fork' ? serve : { module: workerModule, export: 'serve' };
-    const subject = new Process<[Kit]>({
-      target,
-      args: [kit],
-      name,
-      daemon: true,
-      ctx: context as Context | undefined,
-    }) as Process;
-    try {
-      subject.start();
-    } catch (error) {
-      generation.giveSlot(slot);
-      throw error;
-    }
-    native.noteLeader(subject.pid as number, true);
-    this.#hasStarted = true;
-    generation.known ??= this.#functions.length;
-    const worker: Worker = {
-      process: subject,
-      pid: subject.pid as number,
-      name,
-      id,
-      slot,
-      generation,
-      tasks: 0,
-      busyMs: 0,
-      failure: undefined,
-    };
-    generation.workers.add(worker);
-    this.#workers.set(id, worker);
-    subject.once('exit', () => this.#ended(worker));
   }
 
   // ---- Answers ----
@@ -367,7 +299,7 @@ export class Engine implements Runner {
 
   #heard(message: Message): void {
     const said = message.word(answerFacts.said);
-    const worker = this.#workers.get(message.word(answerFacts.worker));
+    const worker = this.#crew.get(message.word(answerFacts.worker));
     if (said === Said.notReady) {
       if (worker) worker.failure = { error: failureIn(message) };
       return;
@@ -415,7 +347,7 @@ export class Engine implements Runner {
     const { generation } = task;
     if (generation?.outstanding.get(task.number) !== task) return;
     generation.outstanding.delete(task.number);
-    if (this.#timed.delete(task) && this.#timed.size === 0) this.#shortestMs = Infinity;
+    this.#deadlines.delete(task);
     task.args = undefined;
     generation.endIfRetired();
     task.owner.settle(outcome);
@@ -433,8 +365,7 @@ export class Engine implements Runner {
       if (this.outstanding > 0) return;
       this.#watch?.abort();
       this.#watch = undefined;
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
+      this.#deadlines.disarm();
     });
   }
 
@@ -467,18 +398,18 @@ export class Engine implements Runner {
   prepareToBlock(): number {
     this.#putBack();
     const untilRetry = this.#retry ? RETRY_MS : Infinity;
-    return Math.min(this.#endLate(), this.#killAt - performance.now(), untilRetry);
+    return Math.min(this.#deadlines.endLate(), this.#killAt - performance.now(), untilRetry);
   }
 
   /** What wakes a wait: the ends of workers, and answers. */
   get wakers(): { readonly workers: Worker[]; readonly answers: number } {
-    return { workers: [...this.#workers.values()], answers: this.#answers.number };
+    return { workers: [...this.#crew.values()], answers: this.#answers.number };
   }
 
   /** Goes on after a wait, in which these workers have ended. */
   goOn(ended: readonly Worker[]): void {
     for (const worker of ended) this.#ended(worker);
-    if (performance.now() >= this.#killAt) this.#killAll();
+    if (performance.now() >= this.#killAt) this.#endHard();
     if (this.#retry) {
       clearTimeout(this.#retry);
       this.#startAgain();
@@ -494,20 +425,16 @@ export class Engine implements Runner {
     if (exitCode === null) return;
     const held = generation.lostWith(worker);
     while (this.#hear());
-    generation.workers.delete(worker);
-    this.#workers.delete(worker.id);
     const wasReady = generation.slots.isReady(slot);
     const memory = generation.slots.memory(slot);
     const item = generation.slots.item(slot);
     const lost = held && generation.outstanding.get(held.number) === held ? held : undefined;
-    generation.giveSlot(slot);
-    worker.process.close();
-    native.noteLeader(worker.pid, false);
+    this.#crew.remove(worker);
     const isExpected =
       this.#state === 'terminated' || this.#state === 'broken' || (exitCode === 0 && lost === undefined);
-    if (!isExpected || exitCode !== 0) this.#endGroup(worker);
+    if (!isExpected || exitCode !== 0) this.#crew.endGroup(worker);
     if (!isExpected) {
-      const error = this.#lossOf(worker, exitCode, memory, lost && lost.index + item);
+      const error = this.#crew.lossOf(worker, exitCode, memory, lost && lost.index + item);
       if (this.#options.breaks(error)) this.#break(worker.failure ? this.#startFailure(worker.failure.error) : error);
       else if (lost) this.#lost(lost, error);
     }
@@ -515,36 +442,17 @@ export class Engine implements Runner {
     else if (!isExpected) {
       if (exitCode === -9 || exitCode === -15) this.#kills += 1;
       else this.#failures += 1;
-      this.#checkFailures(worker.failure?.error ?? this.#lossOf(worker, exitCode, memory, undefined));
+      this.#checkFailures(worker.failure?.error ?? this.#crew.lossOf(worker, exitCode, memory, undefined));
     }
     if (this.#state === 'open' || this.#state === 'closing') {
-      const before = this.#workerCount;
+      const before = this.#crew.started;
       this.#replenish();
-      this.#restarts += this.#workerCount - before;
+      this.#restarts += this.#crew.started - before;
     }
     if (generation.isRetired && generation.workers.size === 0 && generation.outstanding.size === 0)
       this.#drop(generation);
-    this.#armTimer();
-    if (this.#workers.size === 0 && this.outstanding === 0 && this.#state !== 'open') this.#over();
-  }
-
-  #lossOf(worker: Worker, exitCode: number, memory: number, lost: number | undefined): WorkerLostError {
-    const { name, pid } = worker;
-    const signal = exitCode < 0 ? signalName(-exitCode) : null;
-    const outOfMemory = exitCode === -9 && this.#oom.hasKilled();
-    const how = signal === null ? `exited with code ${exitCode}` : `was ended by ${signal}`;
-    const why = outOfMemory ? ", killed by the kernel's OOM killer" : '';
-    const had = memory > 0 ? `; it had ${Math.round(memory / 2 ** 20)} MB when it last looked` : '';
-    const what = lost === undefined ? 'a worker' : `task ${lost} was lost: its worker`;
-    const taskIndex = lost ?? -1;
-    return new WorkerLostError(`${what} ${name} (pid ${pid}) ${how}${why}${had}`, {
-      taskIndex,
-      pid,
-      exitCode,
-      signal,
-      memory,
-      outOfMemory,
-    });
+    this.#deadlines.arm();
+    if (this.#crew.size === 0 && this.outstanding === 0 && this.#state !== 'open') this.#over();
   }
 
   #lost(task: Task, error: WorkerLostError): void {
@@ -555,7 +463,7 @@ export class Engine implements Runner {
     task.retries -= 1;
     task.generation?.outstanding.delete(task.number);
     task.generation?.endIfRetired();
-    this.#timed.delete(task);
+    this.#deadlines.delete(task);
     // It is kept alive by the next attempt.
     this.submit([task]);
   }
@@ -609,7 +517,7 @@ export class Engine implements Runner {
     // Several: one that was killed as it was about to take it has left word of it, too.
     for (const holder of generation.holdersOf(task)) {
       if (!generation.slots.condemn(holder.slot, task.number)) continue;
-      this.#kill(holder);
+      this.#crew.kill(holder);
       this.#settle(task, { error });
     }
   }
@@ -639,60 +547,6 @@ export class Engine implements Runner {
     for (const generation of this.#generations) generation.putBack();
   }
 
-  #kill(worker: Worker, signal: NodeJS.Signals = 'SIGKILL'): void {
-    if (worker.process.exitCode !== null) return;
-    try {
-      // With all that it has started.
-      process.kill(-worker.pid, signal);
-    } catch {
-      worker.process[signal === 'SIGKILL' ? 'kill' : 'terminate']();
-    }
-  }
-
-  /** What it has started ends with its work. */
-  #endGroup(worker: Worker): void {
-    try {
-      process.kill(-worker.pid, 'SIGKILL');
-    } catch {
-      // There is nothing.
-    }
-  }
-
-  /** Ends tasks that have run for too long. How many milliseconds it is until the next one may have. */
-  #endLate(): number {
-    if (this.#timed.size === 0) return Infinity;
-    let next = this.#shortestMs;
-    const now = monotonicMs();
-    for (const worker of this.#workers.values()) {
-      const { generation, slot } = worker;
-      const task = generation.heldBy(worker);
-      if (task === undefined || !this.#timed.has(task)) continue;
-      const left = generation.slots.since(slot) + task.timeoutMs - now;
-      if (left > 0) next = Math.min(next, left);
-      else {
-        const error = new TimeoutError(
-          `task ${task.index} has run for longer than ${task.timeoutMs} ms in ${worker.name} (pid ${worker.pid}): it was ended`,
-        );
-        this.#stopTask(generation, task, error);
-      }
-    }
-    return next;
-  }
-
-  #armTimer(): void {
-    if (this.#timed.size === 0 || this.#timer !== undefined) return;
-    const run = (): void => {
-      this.#timer = undefined;
-      this.#endLate();
-      this.#armTimer();
-    };
-    this.#timer = setTimeout(run, Math.min(Math.max(this.#endLate(), 1), 0x7fff_ffff));
-    if (this.#timed.size === 0) {
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
-    }
-  }
-
   // ---- The end ----
 
   /** No tasks come any more; the workers end once all are done. */
@@ -719,7 +573,7 @@ export class Engine implements Runner {
     if (this.#state !== 'closing' || this.outstanding > 0 || !this.#inputs.isEmpty) return;
     this.#isDismissed = true;
     for (const generation of this.#generations) generation.tasks.shutdown(false);
-    if (this.#workers.size === 0) this.#over();
+    if (this.#crew.size === 0) this.#over();
   }
 
   /** Ends the workers, whatever they do. Tasks that are not done fail with `error`. */
@@ -737,19 +591,20 @@ export class Engine implements Runner {
     clearTimeout(this.#retry);
     this.#retry = undefined;
     for (const generation of this.#generations) generation.shutDown();
-    for (const worker of this.#workers.values()) this.#kill(worker, signal);
+    this.#crew.killAll(signal);
     this.#killAt = performance.now() + GRACE_MS;
-    setTimeout(() => this.#killAll(), GRACE_MS).unref();
+    setTimeout(() => this.#endHard(), GRACE_MS).unref();
     for (const generation of this.#generations) {
       for (const task of generation.outstanding.values()) this.#settle(task, { error: error() });
     }
     this.#rest();
-    if (this.#workers.size === 0) this.#over();
+    if (this.#crew.size === 0) this.#over();
   }
 
-  #killAll(): void {
+  /** The time is over in which they could end by themselves. */
+  #endHard(): void {
     this.#killAt = Infinity;
-    for (const worker of this.#workers.values()) this.#kill(worker);
+    this.#crew.killAll('SIGKILL');
   }
 
   #drop(generation: Generation): void {
@@ -792,8 +647,8 @@ export class Engine implements Runner {
     // While workers are awaited, the event loop lives.
     const stop = new AbortController();
     const awaitWorkers = async (): Promise<void> => {
-      while (!stop.signal.aborted && this.#workers.size > 0) {
-        const [worker] = this.#workers.values();
+      while (!stop.signal.aborted && this.#crew.size > 0) {
+        const [worker] = this.#crew.values();
         await (worker as Worker).process.joinAsync({ signal: stop.signal });
         await new Promise(setImmediate);
       }
@@ -813,6 +668,3 @@ export class Engine implements Runner {
     }
   }
 }
-
-/** The module that workers which are not forked import. */
-const workerModule = new URL('dist/pool/worker.js', packageRoot).href;

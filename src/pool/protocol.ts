@@ -34,3 +34,6 @@ export const answerFacts = { said: 0, number: 1, worker: 2 } as const;
 /** Numbers of facts of an answer: when the task was taken, on the monotonic clock, and how long it took, in milliseconds. */
 export const answerSince = 2;
 export const answerTook = 3;
+
+/** What a thread leaves word of in memory: its id in the system, and its exit code plus one. */
+export const Life = { id: 0, exited: 1 } as const;

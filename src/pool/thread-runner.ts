@@ -1,6 +1,7 @@
 /**
  * Threads that do the tasks of a pool. Each has one at a time; the others wait here.
  */
+import { existsSync } from 'node:fs';
 import { MessageChannel, Worker, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 
 import { waitReady } from '../connection/ready.ts';
@@ -12,6 +13,7 @@ import { race } from '../wait.ts';
 import { WorkerLostError, traced } from './errors.ts';
 import type { AnyFunction } from './functions.ts';
 import { Inputs, type Input } from './inputs.ts';
+import { Life } from './protocol.ts';
 import type { Runner, RunnerState, WorkerStats } from './runner.ts';
 import type { Outcome, Task } from './task.ts';
 import type { ThreadAnswer, ThreadKit, ThreadTask } from './thread.ts';
@@ -32,6 +34,7 @@ interface Thread {
   readonly id: number;
   readonly name: string;
   readonly pid: number;
+  readonly life: Int32Array;
   /** Functions that it knows. */
   readonly known: Set<number>;
   task: Task | undefined;
@@ -124,9 +127,11 @@ export class ThreadRunner implements Runner {
     const { port1: port, port2: its } = new MessageChannel();
     const id = ++this.#count;
     const name = `ThreadPoolWorker-${id}`;
+    const life = new Int32Array(new SharedArrayBuffer(8));
     const threadKit: ThreadKit = {
       port: its,
       bell: this.#bell,
+      life,
       initializer: initializer && locate(initializer),
       initargs,
     };
@@ -137,6 +142,7 @@ export class ThreadRunner implements Runner {
       id,
       name,
       pid: process.pid,
+      life,
       known: new Set(),
       task: undefined,
       since: 0,
@@ -369,7 +375,18 @@ export class ThreadRunner implements Runner {
       if (left <= 0) return false;
       const pause = Math.min(left, this.#endLate(), LOOK_MS);
       // Threads ring no descriptor: signals that the program listens for are looked for in between.
-      if (!isDone() && Atomics.wait(this.#bell, 0, seen, pause) === 'timed-out') waitReady([], 'read', 1, what);
+      if (isDone() || Atomics.wait(this.#bell, 0, seen, pause) !== 'timed-out') continue;
+      waitReady([], 'read', 1, what);
+      this.#noticeEnds();
+    }
+  }
+
+  /** The event loop tells of the ends of threads; a call that blocks has to look for them. */
+  #noticeEnds(): void {
+    for (const thread of this.#threads) {
+      const exited = Atomics.load(thread.life, Life.exited);
+      if (exited > 0) this.#ended(thread, exited - 1, undefined);
+      else if (isGone(thread)) this.#ended(thread, 1, new Error('it has most likely run out of memory'));
     }
   }
 
@@ -444,6 +461,12 @@ export class ThreadRunner implements Runner {
       signal,
     );
   }
+}
+
+/** Whether the system has no such thread any more. Where it does not tell, no thread counts as gone. */
+function isGone({ life }: Thread): boolean {
+  const id = Atomics.load(life, Life.id);
+  return id > 0 && !existsSync(`/proc/self/task/${id}`);
 }
 
 function decodeError(bytes: Uint8Array | undefined): unknown {

@@ -1,13 +1,15 @@
 /**
  * What the workers of a pool of threads run: tasks, one after the other.
  */
+import { readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 import { workerData, type MessagePort } from 'node:worker_threads';
 
 import { encode } from '../serialize/index.ts';
 import { load, resolve, type Place } from '../spawn/locate.ts';
 import { callFor } from './calls.ts';
 import type { AnyFunction } from './functions.ts';
-import type { Mode } from './protocol.ts';
+import { Life, type Mode } from './protocol.ts';
 
 /** A task for a thread. */
 export interface ThreadTask {
@@ -33,11 +35,22 @@ export interface ThreadKit {
   readonly port: MessagePort;
   /** Counts what all threads have said. */
   readonly bell: Int32Array;
+  /** What is known of this thread while nobody can hear it: its id in the system, and its exit code plus one. */
+  readonly life: Int32Array;
   readonly initializer: Place | undefined;
   readonly initargs: readonly unknown[];
 }
 
 const functions: AnyFunction[] = [];
+
+/** The system's id of this thread; 0 where it does not tell. */
+function threadId(): number {
+  try {
+    return Number(basename(readlinkSync('/proc/thread-self')));
+  } catch {
+    return 0;
+  }
+}
 
 function bytesOf(error: unknown): Uint8Array {
   try {
@@ -54,7 +67,9 @@ async function find(place: Place): Promise<AnyFunction> {
 }
 
 /** Does tasks for as long as there are any. */
-export async function serveThread({ port, bell, initializer, initargs }: ThreadKit): Promise<void> {
+export async function serveThread({ port, bell, life, initializer, initargs }: ThreadKit): Promise<void> {
+  Atomics.store(life, Life.id, threadId());
+  process.on('exit', (code) => Atomics.store(life, Life.exited, code + 1));
   const say = (answer: ThreadAnswer): void => {
     port.postMessage(answer);
     Atomics.add(bell, 0, 1);
