@@ -3,28 +3,39 @@
  */
 import { readFileSync } from 'node:fs';
 
-/** The file that counts such ends, of cgroup version 2. */
-function eventsFile(): string | undefined {
+function read(file: string): string {
   try {
-    const path = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1];
-    return path === undefined ? undefined : `/sys/fs/cgroup${path === '/' ? '' : path}/memory.events`;
+    return readFileSync(file, 'utf8');
   } catch {
-    return undefined;
+    return '';
   }
 }
 
+/** The files that may count such ends, in cgroups of version 2 and 1: that of this process, and in a container that at the top. */
+function files(): string[] {
+  const groups = read('/proc/self/cgroup');
+  const unified = /^0::(.*)$/m.exec(groups)?.[1];
+  const memory = /^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(.*)$/m.exec(groups)?.[1];
+  const found: string[] = [];
+  if (unified !== undefined) found.push(`/sys/fs/cgroup${unified}/memory.events`, '/sys/fs/cgroup/memory.events');
+  if (memory !== undefined)
+    found.push(`/sys/fs/cgroup/memory${memory}/memory.oom_control`, '/sys/fs/cgroup/memory/memory.oom_control');
+  return found;
+}
+
+const countIn = (file: string): number | undefined => {
+  const count = /^oom_kill (\d+)$/m.exec(read(file))?.[1];
+  return count === undefined ? undefined : Number(count);
+};
+
 /** Counts them. */
 export class OomWatch {
-  readonly #file = eventsFile();
+  /** Undefined where nothing counts them. */
+  readonly #file = files().find((file) => countIn(file) !== undefined);
   #seen = this.#count();
 
   #count(): number {
-    if (this.#file === undefined) return 0;
-    try {
-      return Number(/^oom_kill (\d+)$/m.exec(readFileSync(this.#file, 'utf8'))?.[1] ?? 0);
-    } catch {
-      return 0;
-    }
+    return this.#file === undefined ? 0 : (countIn(this.#file) ?? 0);
   }
 
   /** Whether there has been one more. */

@@ -1,12 +1,18 @@
 // Pools.
-import { describe, expect, it } from 'vitest';
+import { rmdirSync } from 'node:fs';
+import { afterAll, describe, expect, it } from 'vitest';
 
+import { makeGroup } from '../helpers/cgroup.ts';
 import { hasPython } from '../helpers/python.ts';
 import { TEST_TIMEOUT_MS, WATCHDOG_MS, fixture, runPassing, runProgram, type RunOptions } from '../helpers/run.ts';
 
 const python = fixture('pool/python.mjs');
 const beyond = fixture('pool/beyond.mjs');
 const programs = fixture('pool/programs.mjs');
+
+/** With room for a few workers, and not for what one of them asks for. */
+const group = makeGroup(400 << 20);
+afterAll(() => group && rmdirSync(group));
 
 const rows: [id: string, title: string, options?: RunOptions][] = [
   ['MP092', 'apply gives the result, with positional arguments and an object of named ones'],
@@ -91,6 +97,11 @@ describe.each(['fork', 'forkserver', 'spawn'])('pool, start method %s', { timeou
     });
     expect({ code, stdout }, stderr).toEqual({ code: 0, stdout: 'passed\n' });
     expect(stderr).toMatch(/heap out of memory/);
+  });
+
+  // Elsewhere nothing tells of such an end but SIGKILL.
+  it.runIf(group)("the end of a worker by the kernel's OOM killer is told as that", async () => {
+    await runPassing(beyond, ['lostToKernel'], { env: { ...env, MP_GROUP: group } });
   });
 
   it('an initializer that throws: what waits fails with its error', async () => {
