@@ -25,6 +25,7 @@ export class AuthenticationString extends Uint8Array {
     throw invalidArgument('an authkey is not to be written anywhere: it passes to children on its own');
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return `AuthenticationString(${this.length})`;
   }

@@ -68,6 +68,7 @@ const brand = Symbol.for('node-multiprocessing.ProcessError');
  * Errors of the system (`EAGAIN`, `EMFILE`, `ECHILD`, …) come as they do from Node itself, with `errno` and `syscall`.
  */
 export class ProcessError extends Error {
+  /** What happened, in a form that stays the same from release to release. */
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
@@ -81,6 +82,7 @@ export class ProcessError extends Error {
     return true;
   }
 
+  /** Also true of errors that come from another copy of this package. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (this !== ProcessError) return Function.prototype[Symbol.hasInstance].call(this, value);
     return typeof value === 'object' && value !== null && brand in value;

@@ -87,6 +87,7 @@ export abstract class AnyQueue<T> {
     return `<${this.constructor.name} ${state}>`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }

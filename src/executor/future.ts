@@ -28,6 +28,7 @@ export class Future<T = unknown> extends Awaitable<T> implements Promise<T> {
   /** @internal Why the task of a cancelled future is given up. */
   static readonly cancellation = new CancelledError();
 
+  /** `Future`, as promises say `Promise`. */
   readonly [Symbol.toStringTag] = 'Future';
   #state: FutureState = 'pending';
   #value: T | undefined;
@@ -229,6 +230,7 @@ export class Future<T = unknown> extends Awaitable<T> implements Promise<T> {
     return `<${words.join(' ')}>`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }

@@ -193,6 +193,7 @@ export class Condition {
     return `<${this.constructor.name}(${String(this.#lock)})>`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }
