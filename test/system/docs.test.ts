@@ -5,6 +5,7 @@
 //   has comments `// prints: text`, at the end of lines or on their own, these are all lines that it prints, in any order; `…` stands for any text.
 // - Any other block is a piece, which is compiled only. It has all names of the package; what else it needs is declared in an HTML
 //   comment right before it, `<!-- ts: declare const files: string[]; -->`.
+// - A ```python block that says what it prints is run by Python, if there is one.
 // - ```ts no_run is a program that is compiled only, ```ts ignore is neither compiled nor run.
 import { execFile } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,6 +16,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { blocksOf, pagesOf, type Block } from '../helpers/markdown.ts';
+import { hasPython } from '../helpers/python.ts';
 import { TEST_TIMEOUT_MS, runProgram } from '../helpers/run.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -22,9 +24,16 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = join(root, '.cache', `docs-${process.pid}`);
 
 const pages = [...pagesOf('./').filter((page) => page.startsWith('README')), ...pagesOf('docs/')];
-const blocks = pages.flatMap(blocksOf).filter(({ info }) => info[0] === 'ts' && !info.includes('ignore'));
+const all = pages.flatMap(blocksOf);
+const blocks = all.filter(({ info }) => info[0] === 'ts' && !info.includes('ignore'));
+const originals = all.filter((block) => block.info[0] === 'python' && promisedBy(block).length > 0);
 const isProgram = ({ code }: Block): boolean => /from 'node-multiprocessing'/.test(code);
 const programs = blocks.filter((block) => isProgram(block) && !block.info.includes('no_run'));
+
+/** The lines that a block says it prints. */
+function promisedBy({ code }: Block): string[] {
+  return [...code.matchAll(/(?:\/\/|#).*?\bprints: (.*)$/gm)].map(([, text = '']) => text.trimEnd());
+}
 
 const titleOf = ({ page, line }: Block): string => `${page}:${line}`;
 const nameOf = ({ page, line }: Block): string => `${page.replace(/\W/g, '-')}-${line}`;
@@ -99,7 +108,18 @@ describe('docs', { timeout: TEST_TIMEOUT_MS }, () => {
     .each(programs.map((block) => [titleOf(block), block] as const))('%s runs', async (_, block) => {
     const { code, signal, stdout, stderr, lines } = await runProgram(join(folder, `${nameOf(block)}.js`));
     expect({ code, signal, stderr }, stdout).toEqual({ code: 0, signal: null, stderr: '' });
-    const promised = [...block.code.matchAll(/\/\/.*?\bprints: (.*)$/gm)].map(([, text = '']) => text.trimEnd());
+    const promised = promisedBy(block);
     if (promised.length > 0) expect(compare(promised, lines)).toEqual({ missing: [], surplus: [] });
   });
+
+  it.skipIf(!hasPython).each(originals.map((block) => [titleOf(block), block] as const))(
+    '%s runs',
+    async (_, block) => {
+      const file = join(folder, `${nameOf(block)}.py`);
+      writeFileSync(file, block.code);
+      const { code, stderr, lines } = await runProgram(file, [], { command: 'python3' });
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(compare(promisedBy(block), lines)).toEqual({ missing: [], surplus: [] });
+    },
+  );
 });
