@@ -71,6 +71,7 @@ export class ProcessError extends Error {
   /** What happened, in a form that stays the same from release to release. */
   readonly code: ErrorCode;
 
+  /** @param code what happened; `message` says it to people, `options.cause` may have what led to it. */
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
