@@ -4,7 +4,10 @@ import { inspect } from 'node:util';
 import { invalidArgument } from './errors.ts';
 import { native } from './native.ts';
 
-/** Secret bytes that are not to leave the program: they refuse to be turned into JSON and are not printed. */
+/**
+ * Python: `multiprocessing.process.AuthenticationString`. Secret bytes that are not to leave the program: they refuse to be turned into
+ * JSON and are not printed.
+ */
 export class AuthenticationString extends Uint8Array {
   /** A new secret of 32 bytes. */
   static random(): AuthenticationString {

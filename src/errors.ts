@@ -90,7 +90,10 @@ export class ProcessError extends Error {
   }
 }
 
-/** A fork was refused because it could not be made safely; no process was made. `code` says which condition failed. */
+/**
+ * A fork was refused because it could not be made safely; no process was made. `code` says which condition failed. Python has
+ * none: it warns.
+ */
 export class ForkError extends ProcessError {}
 
 /** Python: `queue.Empty`. There was no item in time. */
@@ -118,7 +121,10 @@ export class ShutDown extends ProcessError {
   }
 }
 
-/** A blocking wait ended because the program's own SIGINT, SIGTERM or SIGHUP listener has to run. */
+/**
+ * A blocking wait ended because the program's own SIGINT, SIGTERM or SIGHUP listener has to run. Python runs handlers during the
+ * wait, and goes on with it.
+ */
 export class InterruptedError extends ProcessError {
   /** Name of the signal, such as `SIGINT`. */
   readonly signal: string;

@@ -734,7 +734,7 @@ export function parentProcess(): ParentProcess | null {
   return family.parent;
 }
 
-/** True in a process that was not started by this package. See `currentProcess`. */
+/** Python: `parent_process() is None`. True in a process that was not started by this package. See `currentProcess`. */
 export function isMainProcess(): boolean {
   return family.parent === null;
 }

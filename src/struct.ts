@@ -117,7 +117,7 @@ export type SharedValueOf<T extends SharedType> =
 export type SharedInit<T extends SharedType> =
   T extends StructType<infer F> ? StructInit<F> : T extends Type ? Assignable<T> : never;
 
-/** A kind of structure, as `struct()` makes it. */
+/** Python: a subclass of `ctypes.Structure`. A kind of structure, as `struct()` makes it. */
 export class StructType<F extends Fields = Fields> implements Member {
   /** Bytes of one, with the gaps that alignment needs. */
   readonly byteLength: number;

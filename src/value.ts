@@ -197,7 +197,7 @@ export class Value<T extends SharedType = Type> extends RawValue<T> implements S
     return this.#lock;
   }
 
-  /** As `acquire` of the lock. */
+  /** As `acquire` of the lock; `timeoutMs` in milliseconds. */
   acquire(block?: boolean, timeoutMs?: number): boolean {
     return this.#lock.acquire(block, timeoutMs);
   }

@@ -122,7 +122,7 @@ export class Future<T = unknown> extends Awaitable<T> implements Promise<T> {
     return this.#value as T;
   }
 
-  /** Python: `exception(timeout)`. As `result`, but returns the error of the call; null if it has none. */
+  /** Python: `exception(timeout)`. As `result` (`timeoutMs` in milliseconds), but returns the error of the call; null if it has none. */
   exception(timeoutMs?: number): unknown {
     this.#wait(timeoutMs, 'exception()');
     return this.#hasFailed ? this.#error : null;

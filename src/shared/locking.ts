@@ -29,7 +29,7 @@ export interface LockOption {
 export interface Synchronized {
   /** Python: `get_lock`. The lock; nothing takes it by itself. */
   getLock(): AnyLock;
-  /** As `acquire` of the lock. */
+  /** As `acquire` of the lock; `timeoutMs` in milliseconds. */
   acquire(block?: boolean, timeoutMs?: number): boolean;
   /** As `release` of the lock. */
   release(): void;
