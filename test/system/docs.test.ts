@@ -1,8 +1,9 @@
-// Keeps the pages true: every ```ts block of README.md and docs/*.md is compiled against the built package, and those that are programs
-// are run.
+// Keeps the pages true: every ```ts block of the READMEs and docs/*.md is compiled against the built package, and those that are
+// programs are run; ```js blocks are run alone.
 //
-// - A block that imports the package is a program. It must end by itself with code 0 and write nothing to standard error. If it
-//   has comments `// prints: text`, at the end of lines or on their own, these are all lines that it prints, in any order; `…` stands for any text.
+// - A block that imports the package is a program. It must end by itself with code 0 and write nothing to standard error, unless
+//   it is marked ```ts stderr. If it has comments `// prints: text`, at the end of lines or on their own, these are all lines
+//   that it prints, in any order; `…` stands for any text.
 // - Any other block is a piece, which is compiled only. It has all names of the package; what else it needs is declared in an HTML
 //   comment right before it, `<!-- ts: declare const files: string[]; -->`.
 // - A ```python block that says what it prints is run by Python, if there is one.
@@ -27,8 +28,9 @@ const pages = [...pagesOf('./').filter((page) => page.startsWith('README')), ...
 const all = pages.flatMap(blocksOf);
 const blocks = all.filter(({ info }) => info[0] === 'ts' && !info.includes('ignore'));
 const originals = all.filter((block) => block.info[0] === 'python' && promisedBy(block).length > 0);
+const mayRun = ({ info }: Block): boolean => !info.includes('ignore') && !info.includes('no_run');
 const isProgram = ({ code }: Block): boolean => /from 'node-multiprocessing'/.test(code);
-const programs = blocks.filter((block) => isProgram(block) && !block.info.includes('no_run'));
+const programs = all.filter((block) => isProgram(block) && ['ts', 'js'].includes(block.info[0] ?? '') && mayRun(block));
 
 /** The lines that a block says it prints. */
 function promisedBy({ code }: Block): string[] {
@@ -106,8 +108,15 @@ describe('docs', { timeout: TEST_TIMEOUT_MS }, () => {
   it
     .skipIf(process.platform !== 'linux' /* most of them fork */)
     .each(programs.map((block) => [titleOf(block), block] as const))('%s runs', async (_, block) => {
-    const { code, signal, stdout, stderr, lines } = await runProgram(join(folder, `${nameOf(block)}.js`));
-    expect({ code, signal, stderr }, stdout).toEqual({ code: 0, signal: null, stderr: '' });
+    const isScript = block.info[0] === 'js';
+    const file = join(folder, `${nameOf(block)}.${isScript ? 'mjs' : 'js'}`);
+    if (isScript) writeFileSync(file, moduleOf(block));
+    const { code, signal, stdout, stderr, lines } = await runProgram(file);
+    expect({ code, signal, stderr }, stdout).toEqual({
+      code: 0,
+      signal: null,
+      stderr: block.info.includes('stderr') ? expect.stringMatching(/./) : '',
+    });
     const promised = promisedBy(block);
     if (promised.length > 0) expect(compare(promised, lines)).toEqual({ missing: [], surplus: [] });
   });
