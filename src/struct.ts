@@ -117,8 +117,8 @@ export type SharedValueOf<T extends SharedType> =
 export type SharedInit<T extends SharedType> =
   T extends StructType<infer F> ? StructInit<F> : T extends Type ? Assignable<T> : never;
 
-/** Python: a subclass of `ctypes.Structure`. A kind of structure, as `struct()` makes it. */
-export class StructType<F extends Fields = Fields> implements Member {
+/** A kind of structure, as `struct()` makes it. */
+export class StructType<F extends Fields = Fields> {
   /** Bytes of one, with the gaps that alignment needs. */
   readonly byteLength: number;
   /** Its address is a multiple of this. */
