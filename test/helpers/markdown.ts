@@ -57,6 +57,17 @@ export function anchorsOf(page: string): Set<string> {
 
 /** The targets of a page's links and pictures. */
 export function linksOf(page: string): string[] {
-  const inline = parser.parse(readPage(page), {}).flatMap(({ children }) => children ?? []);
-  return inline.flatMap((token) => token.attrGet('href') ?? token.attrGet('src') ?? []);
+  const tokens = parser.parse(readPage(page), {}).flatMap((token) => [token, ...(token.children ?? [])]);
+  return tokens.flatMap((token) =>
+    token.type.startsWith('html')
+      ? [...token.content.matchAll(/(?:href|src|srcset)="([^"]+)"/g)].map(([, target = '']) => target)
+      : (token.attrGet('href') ?? token.attrGet('src') ?? []),
+  );
+}
+
+/** What stands between backticks in these pages, as words. */
+export function wordsOf(...pages: string[]): Set<string> {
+  return new Set(
+    pages.flatMap((page) => readPage(page).match(/`[^`\n]+`/g) ?? []).flatMap((code) => code.match(/\w+/g) ?? []),
+  );
 }

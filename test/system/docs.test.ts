@@ -8,7 +8,7 @@
 //   comment right before it, `<!-- ts: declare const files: string[]; -->`.
 // - A ```python block that says what it prints is run by Python, if there is one.
 // - ```ts no_run is a program that is compiled only, ```ts ignore is neither compiled nor run.
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,7 @@ import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { blocksOf, pagesOf, type Block } from '../helpers/markdown.ts';
+import { blocksOf, pagesOf, wordsOf, type Block } from '../helpers/markdown.ts';
 import { hasPython } from '../helpers/python.ts';
 import { TEST_TIMEOUT_MS, runProgram } from '../helpers/run.ts';
 
@@ -131,4 +131,33 @@ describe('docs', { timeout: TEST_TIMEOUT_MS }, () => {
       expect(compare(promisedBy(block), lines)).toEqual({ missing: [], surplus: [] });
     },
   );
+
+  it.skipIf(!hasPython)('name all that is public in Python, for those who come from there', () => {
+    const { stdout, stderr } = spawnSync('python3', ['-c', namesOfPython], { encoding: 'utf8' });
+    const names = stdout.split(/\s+/).filter((name) => name !== '');
+    expect(names.length, stderr).toBeGreaterThan(100);
+    const words = wordsOf('docs/coming-from-python.md');
+    expect(names.filter((name) => !words.has(name))).toEqual([]);
+  });
 });
+
+/** Prints what modules say is public, and what the classes have that people use. Managers have their own lists. */
+const namesOfPython = `
+import concurrent.futures as futures
+import importlib
+import multiprocessing as mp
+from multiprocessing import connection, pool, shared_memory
+
+modules = """connection forkserver managers pool process queues reduction resource_sharer resource_tracker
+    shared_memory sharedctypes spawn synchronize util""".split()
+names = set(mp.__all__) | set(futures.__all__)
+for module in modules:
+    names |= set(importlib.import_module('multiprocessing.' + module).__all__)
+things = [mp.Process(), connection.Connection, mp.Queue(), mp.JoinableQueue(), mp.SimpleQueue(), mp.Lock(), mp.RLock(),
+    mp.Semaphore(), mp.Condition(), mp.Event(), mp.Barrier(1), mp.Value('i'), mp.Array('i', 1), pool.Pool,
+    pool.AsyncResult, pool.IMapIterator, shared_memory.SharedMemory, shared_memory.ShareableList, futures.Future,
+    futures.ProcessPoolExecutor, mp.process.parent_process() or mp.process.current_process()]
+for thing in things:
+    names |= set(dir(thing))
+print(*sorted(name for name in names if not name.startswith('_')))
+`;
