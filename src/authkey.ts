@@ -4,7 +4,10 @@ import { inspect } from 'node:util';
 import { invalidArgument } from './errors.ts';
 import { native } from './native.ts';
 
-/** Secret bytes that are not to leave the program: they refuse to be turned into JSON and are not printed. */
+/**
+ * Python: `multiprocessing.process.AuthenticationString`. Secret bytes that are not to leave the program: they refuse to be turned into
+ * JSON and are not printed.
+ */
 export class AuthenticationString extends Uint8Array {
   /** A new secret of 32 bytes. */
   static random(): AuthenticationString {
@@ -25,6 +28,7 @@ export class AuthenticationString extends Uint8Array {
     throw invalidArgument('an authkey is not to be written anywhere: it passes to children on its own');
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return `AuthenticationString(${this.length})`;
   }

@@ -384,6 +384,7 @@ export class Connection {
     return `<${this.constructor.name} ${words.filter(Boolean).join(' ')}>`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }

@@ -141,6 +141,7 @@ export class Context implements Bound {
     return `<${prefixes[this.getStartMethod()]}Context>`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }

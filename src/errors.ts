@@ -68,8 +68,10 @@ const brand = Symbol.for('node-multiprocessing.ProcessError');
  * Errors of the system (`EAGAIN`, `EMFILE`, `ECHILD`, …) come as they do from Node itself, with `errno` and `syscall`.
  */
 export class ProcessError extends Error {
+  /** What happened, in a form that stays the same from release to release. */
   readonly code: ErrorCode;
 
+  /** @param code what happened; `message` says it to people, `options.cause` may have what led to it. */
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
@@ -81,13 +83,17 @@ export class ProcessError extends Error {
     return true;
   }
 
+  /** Also true of errors that come from another copy of this package. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (this !== ProcessError) return Function.prototype[Symbol.hasInstance].call(this, value);
     return typeof value === 'object' && value !== null && brand in value;
   }
 }
 
-/** A fork was refused because it could not be made safely; no process was made. `code` says which condition failed. */
+/**
+ * A fork was refused because it could not be made safely; no process was made. `code` says which condition failed. Python has
+ * none: it warns.
+ */
 export class ForkError extends ProcessError {}
 
 /** Python: `queue.Empty`. There was no item in time. */
@@ -115,7 +121,10 @@ export class ShutDown extends ProcessError {
   }
 }
 
-/** A blocking wait ended because the program's own SIGINT, SIGTERM or SIGHUP listener has to run. */
+/**
+ * A blocking wait ended because the program's own SIGINT, SIGTERM or SIGHUP listener has to run. Python runs handlers during the
+ * wait, and goes on with it.
+ */
 export class InterruptedError extends ProcessError {
   /** Name of the signal, such as `SIGINT`. */
   readonly signal: string;

@@ -289,6 +289,7 @@ export class ProcessPoolExecutor {
     return `<${this.constructor.name} ${this.#engine.state}, at most ${this.#maxWorkers} workers>`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }

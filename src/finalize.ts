@@ -113,6 +113,7 @@ export class Finalize<A extends unknown[] = never[], R = unknown> {
     return `<Finalize object, callback=${this.#name}${this.#exitPriority === undefined ? '' : `, exitPriority=${this.#exitPriority}`}>`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }

@@ -1,5 +1,7 @@
 /**
  * Python's `multiprocessing` for Node.js, on real operating-system processes.
+ *
+ * @module node-multiprocessing
  */
 export { registerAtFork, type AtForkHooks } from './at-fork.ts';
 export { AuthenticationString } from './authkey.ts';

@@ -9,19 +9,19 @@ import { checkFunction } from './options.ts';
 import { currentProcess } from './process.ts';
 import { addSetting } from './spawn/settings.ts';
 
-/** Log level: none set, the default one applies. */
+/** Python: `logging.NOTSET`. Log level: none set, the default one applies. */
 export const NOTSET = 0;
-/** Log level: what the package does inside. */
+/** Python: `multiprocessing.util.SUBDEBUG`. Log level: what the package does inside. */
 export const SUBDEBUG = 5;
-/** Log level: details. */
+/** Python: `logging.DEBUG`. Log level: details. */
 export const DEBUG = 10;
-/** Log level: children that start and end, among others. */
+/** Python: `logging.INFO`. Log level: children that start and end, among others. */
 export const INFO = 20;
-/** Log level: between INFO and WARNING. */
+/** Python: `multiprocessing.util.SUBWARNING`. Log level: between INFO and WARNING. */
 export const SUBWARNING = 25;
-/** Log level: something is not as it should be. The default. */
+/** Python: `logging.WARNING`. Log level: something is not as it should be. The default. */
 export const WARNING = 30;
-/** Log level: something has failed. */
+/** Python: `logging.ERROR`. Log level: something has failed. */
 export const ERROR = 40;
 
 const levels = { NOTSET, SUBDEBUG, DEBUG, INFO, SUBWARNING, WARNING, ERROR } as const;

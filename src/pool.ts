@@ -65,6 +65,7 @@ export interface ImapOptions extends MapLimits {
 
 /** How a pool stands. */
 export interface PoolStats {
+  /** Those that live now. */
   readonly workers: readonly WorkerStats[];
   /** Tasks that were given to it and have not been answered. */
   readonly outstanding: number;
@@ -361,6 +362,7 @@ export abstract class AnyPool {
     return `<${this.constructor.name} ${this.#runner.state}, ${this.#processes} workers>`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }

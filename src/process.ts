@@ -385,6 +385,7 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
     return this.#name;
   }
 
+  /** At any time; the child learns it if set before `start()`. */
   set name(name: string) {
     if (typeof name !== 'string') throw invalidArgument(`name must be a string, not ${inspect(name)}`);
     this.#name = name;
@@ -399,6 +400,7 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
     return this.#daemon;
   }
 
+  /** Before `start()` only. */
   set daemon(daemon: boolean) {
     this.#checkOpen();
     if (typeof daemon !== 'boolean') throw invalidArgument(`daemon must be true or false, not ${inspect(daemon)}`);
@@ -433,6 +435,7 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
     return this.#authkey;
   }
 
+  /** Text is taken as UTF-8; children made later get the new one. */
   set authkey(key: Uint8Array | string) {
     this.#checkOpen();
     this.#authkey = AuthenticationString.fromKey(key);
@@ -491,6 +494,7 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
     return this.#state;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }
@@ -711,6 +715,7 @@ export class ParentProcess {
     return `<ParentProcess name='${this.name}' parent=None ${this.isAlive() ? 'started' : 'unknown'}>`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }
@@ -729,7 +734,7 @@ export function parentProcess(): ParentProcess | null {
   return family.parent;
 }
 
-/** True in a process that was not started by this package. See `currentProcess`. */
+/** Python: `parent_process() is None`. True in a process that was not started by this package. See `currentProcess`. */
 export function isMainProcess(): boolean {
   return family.parent === null;
 }

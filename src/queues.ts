@@ -87,6 +87,7 @@ export abstract class AnyQueue<T> {
     return `<${this.constructor.name} ${state}>`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }
@@ -344,6 +345,8 @@ export class Queue<T = unknown> extends AnyQueue<T> {
   /**
    * Puts several items, in order; faster than one by one. Python has none.
    *
+   * @param block false: put what there is room for at once.
+   * @param timeoutMs milliseconds for all of them; negative is 0; without it the wait has no end.
    * @throws Full (`ERR_MP_FULL`) if there was no room for all of them in time; its `done` says how many were put. Otherwise as
    *   `put`: items before the one that cannot be carried may have been put.
    */
@@ -396,6 +399,8 @@ export class Queue<T = unknown> extends AnyQueue<T> {
    * Removes and returns items that are there, at least one, waiting for that; faster than one by one. Python has none.
    *
    * @param max most items; it may be fewer though there are more. @default 1000
+   * @param block false: try once, whatever the timeout.
+   * @param timeoutMs milliseconds to wait for the first; negative is 0; without it the wait has no end.
    * @throws as `get`.
    */
   getMany(max = 1000, block = true, timeoutMs?: number): T[] {

@@ -174,6 +174,7 @@ export class SemLock {
     return `<${this.constructor.name} name=${inspect(this.name)}>`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }

@@ -153,6 +153,7 @@ export class ShareableList implements Iterable<ShareableValue> {
     return `${this.constructor.name}([${elements}], name=${inspect(this.shm.name)})`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }

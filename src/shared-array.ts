@@ -34,6 +34,7 @@ type TypedArrayClass = new (buffer: ArrayBuffer, offset: number, length: number)
 export interface Text {
   /** Python: `value`. The bytes up to the first NUL; text that is set is stored as UTF-8, with a NUL if there is room. */
   get value(): Buffer;
+  /** Cuts nothing off: what does not fit is refused. */
   set value(value: Uint8Array | string);
   /** Python: `raw`. All bytes, without a copy. */
   readonly raw: Buffer;
@@ -43,6 +44,7 @@ export interface Text {
 export interface WideText {
   /** Python: `value`. The text up to the first NUL; text that is set gets a NUL at its end if there is room. */
   get value(): string;
+  /** Cuts nothing off: what does not fit is refused. */
   set value(value: string);
 }
 
@@ -253,7 +255,10 @@ export const SharedArray = class {
   static [Symbol.hasInstance](value: unknown): boolean {
     return isMade(value, 'SharedArray');
   }
-} as unknown as new <T extends SharedType>(type: T, sizeOrValues: Contents<T>, options?: LockOption) => SharedArray<T>;
+} as unknown as {
+  /** With `sizeOrValues` elements, all zero; or with these values. */
+  new <T extends SharedType>(type: T, sizeOrValues: Contents<T>, options?: LockOption): SharedArray<T>;
+};
 
 /**
  * Python: `multiprocessing.RawArray(typecode, size_or_initializer)`. As `SharedArray`, without a lock.
@@ -268,7 +273,10 @@ export const RawArray = class {
   static [Symbol.hasInstance](value: unknown): boolean {
     return isMade(value, 'RawArray');
   }
-} as unknown as new <T extends SharedType>(type: T, sizeOrValues: Contents<T>) => RawArray<T>;
+} as unknown as {
+  /** With `sizeOrValues` elements, all zero; or with these values. */
+  new <T extends SharedType>(type: T, sizeOrValues: Contents<T>): RawArray<T>;
+};
 
 /** @internal An array with the same memory and a lock. */
 export function withLock(array: object, options?: LockOption): object {

@@ -156,6 +156,7 @@ export class SharedMemory {
     return `${this.constructor.name}(${inspect(this.name)}, size=${this.#size})`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }

@@ -88,6 +88,7 @@ export class RawValue<T extends SharedType = Type> {
     return fromElement(this.#name, this.#elements[0] as number) as SharedValueOf<T>;
   }
 
+  /** One write; of a structure one for each field. */
   set value(value: SharedInit<T>) {
     if (this.#name === undefined) this.#cell.structure?.set(value);
     else this.#elements[0] = toElement(this.#name, value) as never;
@@ -123,6 +124,7 @@ export class RawValue<T extends SharedType = Type> {
     return `<${this.constructor.name} ${String(this.#cell.type)} ${inspect(this.value, { getters: true })}>`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }
@@ -195,7 +197,7 @@ export class Value<T extends SharedType = Type> extends RawValue<T> implements S
     return this.#lock;
   }
 
-  /** As `acquire` of the lock. */
+  /** As `acquire` of the lock; `timeoutMs` in milliseconds. */
   acquire(block?: boolean, timeoutMs?: number): boolean {
     return this.#lock.acquire(block, timeoutMs);
   }

@@ -17,7 +17,16 @@ import { waitReady, whenAnythingHappens, whenReady } from './ready.ts';
  * What `wait` can wait for: a connection, a queue, a descriptor such as a process's `sentinel`, a socket or server of
  * Node's, and anything with a `fileno()` that gives a descriptor which can be read once the thing is ready.
  */
-export type Waitable = number | { fileno(): number } | AnyQueue<never> | net.Socket | net.Server | dgram.Socket;
+export type Waitable =
+  | number
+  | {
+      /** Its descriptor. */
+      fileno(): number;
+    }
+  | AnyQueue<never>
+  | net.Socket
+  | net.Server
+  | dgram.Socket;
 
 /** Something to wait for. */
 interface Source {

@@ -28,6 +28,7 @@ export class Future<T = unknown> extends Awaitable<T> implements Promise<T> {
   /** @internal Why the task of a cancelled future is given up. */
   static readonly cancellation = new CancelledError();
 
+  /** `Future`, as promises say `Promise`. */
   readonly [Symbol.toStringTag] = 'Future';
   #state: FutureState = 'pending';
   #value: T | undefined;
@@ -121,7 +122,7 @@ export class Future<T = unknown> extends Awaitable<T> implements Promise<T> {
     return this.#value as T;
   }
 
-  /** Python: `exception(timeout)`. As `result`, but returns the error of the call; null if it has none. */
+  /** Python: `exception(timeout)`. As `result` (`timeoutMs` in milliseconds), but returns the error of the call; null if it has none. */
   exception(timeoutMs?: number): unknown {
     this.#wait(timeoutMs, 'exception()');
     return this.#hasFailed ? this.#error : null;
@@ -229,6 +230,7 @@ export class Future<T = unknown> extends Awaitable<T> implements Promise<T> {
     return `<${words.join(' ')}>`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }

@@ -23,7 +23,9 @@ export type ReturnWhen = typeof ALL_COMPLETED | typeof FIRST_COMPLETED | typeof 
 
 /** Futures by whether they are done. */
 export interface DoneAndNotDone<F> {
+  /** Those that have a result, have failed, or were cancelled. */
   readonly done: Set<F>;
+  /** The others. */
   readonly notDone: Set<F>;
 }
 

@@ -29,7 +29,7 @@ export interface ForkSupport {
 }
 
 /**
- * What was found on this system, and what a fork would do. Makes no process.
+ * What was found on this system, and what a fork would do. Makes no process. Python has none.
  *
  * A fork can still be refused at run time: `ERR_MP_FORK_THREAD_BUSY` when another thread does not come to rest in time.
  */

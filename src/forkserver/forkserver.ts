@@ -57,7 +57,7 @@ export interface ForkserverOptions {
 }
 
 /**
- * Starts the helper of the start method `forkserver`, if there is none; otherwise the first `start()` does.
+ * Python: `multiprocessing.forkserver.ensure_running`. Starts the helper of the start method `forkserver`, if there is none; otherwise the first `start()` does.
  *
  * @throws TypeError or RangeError (`ERR_MP_INVALID_ARG`) for a bad option; ProcessError `ERR_MP_START_METHOD` where there is no
  *   `fork`; Error of the system.

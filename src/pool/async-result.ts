@@ -147,6 +147,7 @@ export class AsyncResult<T> extends Awaitable<T> {
     return `<${this.constructor.name} ${state}>`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }

@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 
 import { ProcessError } from '../errors.ts';
 
-/** The worker that had a task has ended before the task did. */
+/** The worker that had a task has ended before the task did. Python has none: the result never comes. */
 export class WorkerLostError extends ProcessError {
   /** Place of the task among those of its call: of `map`, the item. */
   readonly taskIndex: number;

@@ -7,7 +7,9 @@ import type { Timeline } from './timeline.ts';
 
 /** How a worker stands; see `stats()` of `Pool`. */
 export interface WorkerStats {
+  /** Such as `ForkPoolWorker-1`. */
   readonly name: string;
+  /** Of its process; of a thread that of this one. */
   readonly pid: number;
   /** Tasks that it has done. */
   readonly tasks: number;

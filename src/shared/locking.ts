@@ -9,9 +9,13 @@ import { RLock } from '../synchronize/lock.ts';
 
 /** What can be the lock of a shared value: a `Lock`, an `RLock`, a `Condition`, or anything that works as one. */
 export interface AnyLock {
+  /** Takes it, and says whether it could: at once if `block` is false, within `timeoutMs` milliseconds if given. */
   acquire(block?: boolean, timeoutMs?: number): boolean;
+  /** Gives it back. */
   release(): void;
+  /** Holds it while `fn` runs, and returns what that returns. */
   with<T>(fn: (acquired: true) => T): T;
+  /** Holds it until the promise of `fn` is settled. */
   withAsync<T>(fn: (acquired: true) => T | PromiseLike<T>, options?: WaitOptions): Promise<T>;
 }
 
@@ -25,7 +29,7 @@ export interface LockOption {
 export interface Synchronized {
   /** Python: `get_lock`. The lock; nothing takes it by itself. */
   getLock(): AnyLock;
-  /** As `acquire` of the lock. */
+  /** As `acquire` of the lock; `timeoutMs` in milliseconds. */
   acquire(block?: boolean, timeoutMs?: number): boolean;
   /** As `release` of the lock. */
   release(): void;

@@ -189,6 +189,7 @@ export abstract class Acquirable {
     return refuseToSerialize(this);
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }

@@ -134,6 +134,7 @@ export class Barrier {
     return `<${this.constructor.name} ${state}>`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }

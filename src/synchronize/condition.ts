@@ -37,7 +37,7 @@ export class Condition {
     passable(this, () => ({ kind: 'Condition', handles: [this.#block.handle], details: this.#lock }));
   }
 
-  /** As `acquire` of the lock. */
+  /** As `acquire` of the lock; `timeoutMs` in milliseconds. */
   acquire(block?: boolean, timeoutMs?: number): boolean {
     return this.#lock.acquire(block, timeoutMs);
   }
@@ -193,6 +193,7 @@ export class Condition {
     return `<${this.constructor.name}(${String(this.#lock)})>`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }

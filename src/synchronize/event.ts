@@ -85,6 +85,7 @@ export class Event {
     return `<${this.constructor.name} ${this.isSet() ? 'set' : 'unset'}>`;
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString();
   }
