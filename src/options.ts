@@ -40,9 +40,10 @@ export function checkWaitOptions(options: WaitOptions | undefined): {
 
 /** An integer that fits a C int. */
 export function checkInteger(value: unknown, name: string): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || Math.abs(value) > 0x7fffffff) {
+  if (typeof value !== 'number' || !Number.isInteger(value)) {
     throw invalidArgument(`${name} must be an integer, not ${inspect(value)}`);
   }
+  if (Math.abs(value) > 0x7fff_ffff) throw invalidArgument(`${name} must be at most ${0x7fff_ffff}, not ${value}`);
   return value;
 }
 

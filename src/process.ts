@@ -21,6 +21,9 @@ import { signalName } from './signals.ts';
 import { currentMethod, methodOf, settleMethod, type StartMethod } from './start-methods.ts';
 import { race } from './wait.ts';
 
+/** The arguments of a target whose last one is `kwargs`. */
+type ButLast<A extends unknown[]> = A extends [...infer Others, _?: unknown] ? Others : A;
+
 /** Options of `new Process()`. */
 export interface ProcessOptions<A extends unknown[] = unknown[]> {
   /**
@@ -30,7 +33,7 @@ export interface ProcessOptions<A extends unknown[] = unknown[]> {
    */
   readonly target?: ((...args: A) => unknown) | ImportedTarget | undefined;
   /** Arguments of the target. Sockets and servers among them are handed over to the child. @default [] */
-  readonly args?: A | readonly unknown[] | undefined;
+  readonly args?: Readonly<A> | Readonly<ButLast<A>> | undefined;
   /** Passed as the last argument, the JavaScript way of keyword arguments. */
   readonly kwargs?: Readonly<Record<string, unknown>> | undefined;
   /** @default class name and number: `Process-1`, `Process-1:2` in a child, `Piao-1` for a subclass */
