@@ -137,12 +137,19 @@ export function silenceRequests(requests: { oncomplete?: unknown }[], delivered:
 /** By which Node hands a message or an event to a `MessagePort`. */
 const kHybridDispatch = Symbol.for('nodejs.internal.kHybridDispatch');
 
-/** Sockets are dead for whoever still holds them, pools and agents for instance; message ports hear nothing more. */
-export function killHandles(owners: HandleOwner[], handedOver: readonly number[]): void {
+/**
+ * Sockets are dead for whoever still holds them, pools and agents for instance; message ports hear nothing more. Standard
+ * streams live on: libuv opens a terminal anew, so that their descriptors are not 1 and 2 there.
+ */
+export function killHandles(
+  owners: HandleOwner[],
+  standard: readonly { stream: unknown }[],
+  handedOver: readonly number[],
+): void {
   for (const owner of owners) {
     if (kHybridDispatch in owner) Object.defineProperty(owner, kHybridDispatch, { value: noop });
     const fd = owner._handle?.fd;
-    if (fd === undefined || fd <= 2) continue;
+    if (fd === undefined || fd <= 2 || standard.some(({ stream }) => stream === owner)) continue;
     // On a stream that is handed over, too: what the parent has still to send is the parent's to send.
     dropPendingWrites(owner);
     if (handedOver.includes(fd)) continue;

@@ -81,7 +81,7 @@ export function becomeSelf(world: World): void {
 export function forgetPending(world: World, handedOver: readonly number[]): void {
   const { internals } = world;
   silenceRequests(world.activeRequests(), world.native.requestDelivered);
-  killHandles(world.activeHandles(), handedOver);
+  killHandles(world.activeHandles(), world.streams, handedOver);
   world.native.unreferenceAll([...handedOver]);
   clearTimers(internals.timerListMap);
   clearImmediates(internals.immediateQueue.head);

@@ -1,10 +1,11 @@
 // The ways in which a child ends: exit code, what it says on stderr, what it has written.
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { importing } from '../helpers/methods.ts';
+import { importing, methods } from '../helpers/methods.ts';
 import { nodeBinary } from '../helpers/nodes.ts';
 import { TEST_TIMEOUT_MS, WATCHDOG_MS, fixture, runProgram } from '../helpers/run.ts';
 
@@ -280,4 +281,21 @@ describe("MP024: the parent's own streams are closed or missing", () => {
       ]);
     });
   }
+});
+
+describe('on a terminal', () => {
+  const python = spawnSync('python3', ['--version']).status === 0;
+  const spawnInTerminal = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
+  const missing = python ? '' : ' (there is no python3)';
+
+  it.skipIf(!python).each([...methods, 'raw'])(`all that a child writes is there: %s${missing}`, async (how) => {
+    const program = fixture('process/terminal-output.mjs');
+    const { stdout, code } = await runProgram('-c', [spawnInTerminal, nodeBinary, program, how], {
+      command: 'python3',
+    });
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: 'out of the parent\r\nout of the child\r\nerr of the child\r\n',
+    });
+  });
 });
