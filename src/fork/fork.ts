@@ -21,7 +21,7 @@ export const DEFAULT_QUIET_TIMEOUT_MS = 5000;
 const cures: Partial<Record<string, string>> = {
   ERR_MP_FORK_THREAD_BUSY:
     'a fork now could copy a lock that this thread holds; wait until its work is done, raise quietTimeoutMs, ' +
-    'or use node:child_process, which does not copy this process',
+    'or use the start method forkserver or spawn, which do not copy this process',
   ERR_MP_FORK_WORKER_THREAD: 'only the main thread can fork; fork before starting workers, or use child_process here',
   ERR_MP_FORK_NO_PROC: 'a safe fork needs to see the other threads in /proc: mount it in this container',
   ERR_MP_FORK_MISSING_SYMBOL: "this Node version is not supported by the 'fork' start method: use another Node",
