@@ -18,7 +18,8 @@ function load(): Native {
     );
   }
   try {
-    return createRequire(packageRoot)('./index.cjs') as Native;
+    // From a file, not from the folder: Jest takes the folder above that.
+    return createRequire(new URL('index.cjs', packageRoot))('./index.cjs') as Native;
   } catch (cause) {
     throw new ProcessError(
       'ERR_MP_NATIVE_LOAD',

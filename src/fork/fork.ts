@@ -1,6 +1,7 @@
 /**
  * The fork: what both sides do in JavaScript around the native call.
  */
+import { inspect } from 'node:util';
 import { isMainThread, Worker } from 'node:worker_threads';
 
 import { atForkHooks, runAtFork } from '../at-fork.ts';
@@ -80,6 +81,13 @@ const vmFiles = new Set(['node:vm', 'node:internal/vm/module']);
  * out. The child has no such thread, and its way out leads through that frame.
  */
 function refuseInsideVm(): void {
+  if (!(inspect instanceof Function)) {
+    throw new ForkError(
+      'ERR_MP_FORK_INSIDE_VM',
+      'fork refused: this package was loaded into a context of node:vm, as Jest does with all that a test imports; use the ' +
+        'start method forkserver or spawn there, or test with node --test or Vitest',
+    );
+  }
   const { prepareStackTrace, stackTraceLimit } = Error;
   const holder: { stack?: NodeJS.CallSite[] } = {};
   try {
