@@ -81,7 +81,7 @@ const vmFiles = new Set(['node:vm', 'node:internal/vm/module']);
  * out. The child has no such thread, and its way out leads through that frame.
  */
 function refuseInsideVm(): void {
-  if (!(inspect instanceof Function)) {
+  if (inspect.constructor !== Function) {
     throw new ForkError(
       'ERR_MP_FORK_INSIDE_VM',
       'fork refused: this package was loaded into a context of node:vm, as Jest does with all that a test imports; use the ' +
