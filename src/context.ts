@@ -20,6 +20,7 @@ import {
 } from './process.ts';
 import { JoinableQueue, Queue, SimpleQueue } from './queues.ts';
 import { RawArray, SharedArray } from './shared-array.ts';
+import { checkNotImporting } from './spawn/importing.ts';
 import { setExecutable } from './spawn/spawn.ts';
 import {
   availableMethods,
@@ -198,7 +199,8 @@ export function getContext(method?: StartMethodName | null): Context {
  * `setStartMethod(null, { force: true })` goes back to "not said yet".
  *
  * @throws ProcessError `ERR_MP_START_METHOD` if there is no such method or it does not work here;
- *   `ERR_MP_START_METHOD_FIXED` if it was set, or used, before: pass `force` if that is meant.
+ *   `ERR_MP_START_METHOD_FIXED` if it was set, or used, before: pass `force` if that is meant;
+ *   `ERR_MP_UNGUARDED_MAIN` in a child that imports the main program for its target.
  */
 export function setStartMethod(
   method: StartMethodName | null,
@@ -206,6 +208,7 @@ export function setStartMethod(
 ): void {
   const settled = settledMethod();
   if (settled !== null && !force) {
+    checkNotImporting('setStartMethod() was called', '');
     throw new ProcessError(
       'ERR_MP_START_METHOD_FIXED',
       `the start method is '${settled.name}' already, by setStartMethod() or by use of the default: set it once, at the ` +

@@ -18,12 +18,14 @@ function load(): Native {
     );
   }
   try {
-    return createRequire(packageRoot)('./index.cjs') as Native;
+    // From a file, not from the folder: Jest takes the folder above that.
+    return createRequire(new URL('index.cjs', packageRoot))('./index.cjs') as Native;
   } catch (cause) {
     throw new ProcessError(
       'ERR_MP_NATIVE_LOAD',
-      `the native addon for ${process.platform}-${process.arch} could not be loaded; reinstall with optional ` +
-        'dependencies (npm install --include=optional), or build it from a clone with "npm run build"',
+      `the native addon for ${process.platform}-${process.arch} could not be loaded, the cause says why; reinstall with ` +
+        'optional dependencies (npm install --include=optional), keep node-multiprocessing out of a bundle ("external"), or ' +
+        'allow addons under --permission (--allow-addons)',
       { cause },
     );
   }

@@ -638,9 +638,22 @@ function watchChildren(): void {
   if (!process.listeners('beforeExit').includes(onBeforeExit)) process.on('beforeExit', onBeforeExit);
   native.watchChildren((ends: Ended[]) => {
     for (const end of ends) childEnded(end);
+    letListenersRun();
   });
   native.endChildrenAtExit();
 }
+
+/**
+ * Ctrl-C ends children and is told to the parent. If the loop sees a child's end first, and nothing keeps it alive any more, it
+ * would end without another look, and the parent's listener would never run.
+ */
+function letListenersRun(): void {
+  if (!interrupts.some((signal) => process.listenerCount(signal) > 0)) return;
+  // The first comes before the loop's next look at the kernel, the second after it.
+  setImmediate(() => setImmediate(() => {}));
+}
+
+const interrupts = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /** The program has reached its end: daemons end now, and the loop stays alive until the other children have ended. */
 function onBeforeExit(): void {

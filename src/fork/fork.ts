@@ -1,6 +1,7 @@
 /**
  * The fork: what both sides do in JavaScript around the native call.
  */
+import { inspect } from 'node:util';
 import { isMainThread, Worker } from 'node:worker_threads';
 
 import { atForkHooks, runAtFork } from '../at-fork.ts';
@@ -21,7 +22,7 @@ export const DEFAULT_QUIET_TIMEOUT_MS = 5000;
 const cures: Partial<Record<string, string>> = {
   ERR_MP_FORK_THREAD_BUSY:
     'a fork now could copy a lock that this thread holds; wait until its work is done, raise quietTimeoutMs, ' +
-    'or use node:child_process, which does not copy this process',
+    'or use the start method forkserver or spawn, which do not copy this process',
   ERR_MP_FORK_WORKER_THREAD: 'only the main thread can fork; fork before starting workers, or use child_process here',
   ERR_MP_FORK_NO_PROC: 'a safe fork needs to see the other threads in /proc: mount it in this container',
   ERR_MP_FORK_MISSING_SYMBOL: "this Node version is not supported by the 'fork' start method: use another Node",
@@ -80,6 +81,13 @@ const vmFiles = new Set(['node:vm', 'node:internal/vm/module']);
  * out. The child has no such thread, and its way out leads through that frame.
  */
 function refuseInsideVm(): void {
+  if (inspect.constructor !== Function) {
+    throw new ForkError(
+      'ERR_MP_FORK_INSIDE_VM',
+      'fork refused: this package was loaded into a context of node:vm, as Jest does with all that a test imports; use the ' +
+        'start method forkserver or spawn there, or test with node --test or Vitest',
+    );
+  }
   const { prepareStackTrace, stackTraceLimit } = Error;
   const holder: { stack?: NodeJS.CallSite[] } = {};
   try {

@@ -16,11 +16,11 @@ export async function whileImporting(action: () => Promise<void>): Promise<void>
 }
 
 /** @throws ProcessError `ERR_MP_UNGUARDED_MAIN` in a child that is importing its target's module. */
-export function checkNotImporting(): void {
+export function checkNotImporting(deed = 'a process was started', harm = ': that would never end'): void {
   if (!isImporting) return;
   throw new ProcessError(
     'ERR_MP_UNGUARDED_MAIN',
-    'a process was started while the module of its target was imported in a child: that would never end. Start processes only ' +
-      'in the main program: if (isMainProcess()) { … }, if (import.meta.main) { … } (Node 24), or if (require.main === module) { … }',
+    `${deed} while a child imported the module of its target${harm}. Do that in the main program only: ` +
+      'if (isMainProcess()) { … }, if (import.meta.main) { … } (Node 24), or if (require.main === module) { … }',
   );
 }

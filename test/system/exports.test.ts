@@ -1,6 +1,8 @@
 // The public names, in both module formats, and that each of them and each error code is documented.
+import { execFile } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 import { describe, expect, it } from 'vitest';
 
@@ -234,6 +236,18 @@ describe('exports', { timeout: TEST_TIMEOUT_MS }, () => {
         .map(({ name }) => name)
         .toSorted(),
     ).toEqual(values);
+  });
+
+  it('are declared in a way that holds where a program has its libraries checked, too', async () => {
+    const tsc = fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url));
+    const options =
+      '--ignoreConfig --noEmit --strict --skipLibCheck false --target es2022 --module nodenext --types node';
+    // Fails with what the compiler says.
+    await promisify(execFile)(process.execPath, [
+      tsc,
+      ...options.split(' '),
+      fileURLToPath(new URL('index.d.ts', dist)),
+    ]);
   });
 
   it('have a doc comment each', () => {

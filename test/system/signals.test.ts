@@ -52,6 +52,14 @@ describe('signals', () => {
     },
   );
 
+  it('a signal that comes with the end of the last child is told', { timeout: TEST_TIMEOUT_MS }, async () => {
+    // Without what process.ts does about it, it was lost every other time.
+    for (let i = 0; i < 10; i++) {
+      const { lines } = await runProgram(fixture('process/signal-at-end.mjs'));
+      expect(lines).toEqual(['heard']);
+    }
+  });
+
   const python = spawnSync('python3', ['--version']).status === 0;
   it.skipIf(!python)(
     `a terminal stays as the parent has set it, however a child ends${python ? '' : ' (there is no python3)'}`,

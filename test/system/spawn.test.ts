@@ -63,11 +63,14 @@ describe.each(['spawn', 'forkserver'])('start method %s', { timeout: TEST_TIMEOU
     expect(json).toEqual([{ child: expect.any(Number) as number }]);
   });
 
-  it('MP200 a main program without a guard is refused in the child', async () => {
-    const { code, lines, stderr } = await runProgram(fixture('spawn/unguarded.mjs'), [method]);
-    expect({ code, lines }).toEqual({ code: 0, lines: ['1'] });
-    expect(stderr.match(/ERR_MP_UNGUARDED_MAIN/g)).toHaveLength(1);
-  });
+  it.each(['unguarded.mjs', 'unguarded-method.mjs'])(
+    'MP200 without a guard it is refused in the child: %s',
+    async (main) => {
+      const { code, lines, stderr } = await runProgram(fixture(`spawn/${main}`), [method]);
+      expect({ code, lines }).toEqual({ code: 0, lines: ['1'] });
+      expect(stderr.match(/ERR_MP_UNGUARDED_MAIN/g)).toHaveLength(1);
+    },
+  );
 
   const files: [file: string, nodeArgs: string[]][] = [
     ['program.mjs', []],

@@ -24,6 +24,12 @@ describe('surroundings', () => {
     runPassing(program, ['module'], { nodeArgs: ['--no-warnings', '--experimental-vm-modules'] }),
   );
 
+  it('loaded into a context of node:vm, as Jest does: refused', { timeout: TEST_TIMEOUT_MS }, async () => {
+    const nodeArgs = ['--no-warnings', '--experimental-vm-modules'];
+    const { code, lines } = await runProgram(fixture('process/foreign-context.mjs'), [], { nodeArgs });
+    expect({ code, lines }).toEqual({ code: 0, lines: Array(2).fill('ERR_MP_FORK_INSIDE_VM true') });
+  });
+
   it(
     'with a write on an encrypted connection under way: the parent alone hears of its end',
     { timeout: TEST_TIMEOUT_MS },
