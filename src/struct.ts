@@ -118,7 +118,7 @@ export type SharedInit<T extends SharedType> =
   T extends StructType<infer F> ? StructInit<F> : T extends Type ? Assignable<T> : never;
 
 /** A kind of structure, as `struct()` makes it. */
-export class StructType<F extends Fields = Fields> implements Member {
+export class StructType<F extends Fields = Fields> {
   /** Bytes of one, with the gaps that alignment needs. */
   readonly byteLength: number;
   /** Its address is a multiple of this. */
