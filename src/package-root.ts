@@ -19,7 +19,7 @@ function find(): URL {
   throw new ProcessError(
     'ERR_MP_BUNDLED',
     `${NAME} was bundled into another file, and works only from its own folder: mark it as external in the bundler ` +
-      `(esbuild: --external:${NAME}; webpack: externals; Next.js: serverExternalPackages) and install it beside the bundle`,
+      `(esbuild: --external:${NAME}; webpack: externals) and install it beside the bundle`,
   );
 }
 

@@ -7,7 +7,8 @@ import { npm } from '../lib/npm.mjs';
 import { at, readJson } from '../lib/paths.mjs';
 
 const HERE = at('scripts', 'smoke');
-const TIMEOUT_MS = 60_000;
+/** A watchdog for hangs. */
+const TIMEOUT_MS = 5 * 60_000;
 /** Tools that the repository has anyway, in the versions of its package.json. */
 const OWN_TOOLS = ['@types/node', 'esbuild', 'tsx', 'typescript', 'vitest'];
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 const COMMON = {
   target: 'es2022',
+  lib: ['es2022'],
   types: ['node'],
   strict: true,
   exactOptionalPropertyTypes: true,
