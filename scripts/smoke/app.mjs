@@ -45,10 +45,10 @@ class App {
     return stdout;
   }
 
-  run(command, args) {
+  run(command, args, more = {}) {
     // Without what would let the working tree's files stand in for those of the tarball, or change what Node does.
     const { NODE_PATH: _path, NODE_OPTIONS: _options, NAPI_RS_NATIVE_LIBRARY_PATH: _library, ...env } = process.env;
-    const options = { cwd: this.folder, env, timeout: TIMEOUT_MS, killSignal: 'SIGKILL' };
+    const options = { cwd: this.folder, env: { ...env, ...more }, timeout: TIMEOUT_MS, killSignal: 'SIGKILL' };
     return new Promise((resolve) => {
       execFile(command, args, options, (error, stdout, stderr) => {
         resolve({ code: error ? (error.signal ?? error.code) : 0, stdout, stderr });
@@ -57,10 +57,18 @@ class App {
   }
 
   /** Fails unless the program has said that it came to its end, and nothing else. */
-  async expectDone(args, node = process.execPath) {
-    const { code, stdout, stderr } = await this.run(node, args);
+  async expectDone(args, { node = process.execPath, env = {} } = {}) {
+    const { code, stdout, stderr } = await this.run(node, args, env);
     if (code === 0 && stdout === 'done\n' && stderr === '') return;
-    throw new Failure(`${stdout}${stderr}\nsmoke: \`node ${args.join(' ')}\` ended with ${code}`);
+    const settings = Object.entries(env).map(([key, value]) => `${key}=${value} `);
+    const command = `${settings.join('')}node ${args.join(' ')}`;
+    throw new Failure(`${stdout}${stderr}\nsmoke: \`${command}\` ended with ${code}`);
+  }
+
+  /** The same with each way to start a process that there is on this system. */
+  async expectDoneByAllMethods(file) {
+    const methods = process.platform === 'linux' ? ['fork', 'forkserver', 'spawn'] : ['spawn'];
+    for (const method of methods) await this.expectDone([file], { env: { SMOKE_START_METHOD: method } });
   }
 
   write(name, text) {

@@ -1,7 +1,7 @@
 // What the consumers run: a process, a queue and a lock that it was given, and a pool. Only types have to be taken away
 // to make JavaScript of it, and functions have names at the top, for systems that do not fork.
 import assert from 'node:assert/strict';
-import { Lock, Pool, Process, Queue, cpuCount, isMainProcess } from 'node-multiprocessing';
+import { Lock, Pool, Process, Queue, cpuCount, isMainProcess, setStartMethod } from 'node-multiprocessing';
 
 export function answer(questions: Queue<string>, answers: Queue<string>, lock: Lock): void {
   const question = questions.get();
@@ -14,6 +14,8 @@ export function double(n: number): number {
 
 export async function exercise(): Promise<void> {
   assert.ok(cpuCount() >= 1);
+  const method = process.env['SMOKE_START_METHOD'];
+  if (method) setStartMethod(method as 'spawn');
   const [questions, answers, lock] = [new Queue<string>(), new Queue<string>(), new Lock()];
   const child = new Process({ target: answer, args: [questions, answers, lock] });
   child.start();

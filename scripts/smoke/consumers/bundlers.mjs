@@ -35,7 +35,13 @@ export async function webpack(app) {
         target: 'node20',
         externals: isExternal ? { [NAME]: `${type} ${NAME}` } : {},
         experiments: { outputModule: isModule },
-        output: { path: app.folder, filename, ...(isModule && { module: true, chunkFormat: 'module' }) },
+        output: {
+          path: app.folder,
+          filename,
+          // Children that are not forked find their targets among the exports.
+          library: { type: isModule ? 'module' : 'commonjs2' },
+          ...(isModule && { module: true, chunkFormat: 'module' }),
+        },
       });
       return filename;
     });
@@ -43,7 +49,7 @@ export async function webpack(app) {
 }
 
 async function expectBoth(app, bundle) {
-  await app.expectDone([await bundle(true)]);
+  await app.expectDoneByAllMethods(await bundle(true));
   const whole = await bundle(false);
   const { code, stderr } = await app.run(process.execPath, [whole]);
   if (code === 1 && stderr.includes("code: 'ERR_MP_BUNDLED'")) return;

@@ -7,19 +7,19 @@ import { installNodes } from '../../nodes.mjs';
 const NAME = 'node-multiprocessing';
 
 export async function imports(app) {
-  await app.expectDone(['exercise.mjs']);
+  await app.expectDoneByAllMethods('exercise.mjs');
 }
 
 export async function requires(app) {
-  await app.expectDone(['exercise.cjs']);
+  await app.expectDoneByAllMethods('exercise.cjs');
   await app.expectDone(['same-copy.mjs']);
 }
 
 /** On each supported Node; those that take types away by themselves get the TypeScript. */
 export async function everyNode(app) {
   for (const [major, node] of await installNodes()) {
-    await app.expectDone(major >= 22 ? ['--no-warnings', 'exercise.ts'] : ['exercise.mjs'], node);
-    await app.expectDone(['--no-warnings', 'exercise.cjs'], node);
+    await app.expectDone(major >= 22 ? ['--no-warnings', 'exercise.ts'] : ['exercise.mjs'], { node });
+    await app.expectDone(['--no-warnings', 'exercise.cjs'], { node });
   }
 }
 
