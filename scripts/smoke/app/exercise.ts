@@ -34,5 +34,9 @@ export async function exercise(): Promise<void> {
   await pool.joinAsync();
 }
 
-// In a test runner the tests call it.
-if (isMainProcess() && !process.env['VITEST']) void exercise().then(() => console.log('done'));
+// In a test runner the tests call it. A tick later, as webpack sets the exports of a CommonJS bundle last of all.
+if (isMainProcess() && !process.env['VITEST']) {
+  void Promise.resolve()
+    .then(exercise)
+    .then(() => console.log('done'));
+}
