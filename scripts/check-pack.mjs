@@ -19,7 +19,7 @@ const REQUIRED = [
   'package.json',
 ];
 const ALLOWED = [
-  /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|index\.cjs|index\.d\.ts)$/,
+  /^(LICENSE|README(\.zh-CN)?\.md|CHANGELOG\.md|package\.json|index\.cjs|index\.d\.ts)$/,
   /^dist\/.+\.(js|d\.ts)(\.map)?$/,
 ];
 
