@@ -15,7 +15,8 @@ function load(): Native {
   const { platform, arch } = process;
   if (platform !== 'linux' && platform !== 'darwin') throw unsupported();
   try {
-    return createRequire(packageRoot)('./index.cjs') as Native;
+    // From a file of that folder: not all test runners take a folder.
+    return createRequire(new URL('package.json', packageRoot))('./index.cjs') as Native;
   } catch (cause) {
     // Not asked before: who builds the addon on another one may use it.
     if (!ARCHITECTURES.includes(arch)) throw unsupported(cause);
