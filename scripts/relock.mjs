@@ -8,8 +8,8 @@ import { npm } from './lib/npm.mjs';
 import { at, readJson } from './lib/paths.mjs';
 import { withTempFolder } from './lib/temp.mjs';
 
-/** The package itself, and what the benchmark compares it with. */
-const folders = ['.', 'bench/foreign/pools'];
+/** The package itself, what the benchmark compares it with, and the tools of `npm run check:tarball`. */
+const folders = ['.', 'bench/foreign/pools', 'scripts/smoke'];
 
 await runProgram(async () => {
   if (!process.argv.includes('--check')) {

@@ -1,7 +1,7 @@
 /**
  * Objects that only inheritance can carry to another process.
  */
-import * as workerThreads from 'node:worker_threads';
+import workerThreads from 'node:worker_threads';
 
 import { ProcessError } from './errors.ts';
 

@@ -14,7 +14,7 @@ const STATE = at('.cache', 'setup');
 
 const packages = {
   title: 'installing npm packages',
-  isCurrent: packagesAreInstalled,
+  isCurrent: () => packagesAreInstalled(root),
   // `--include=dev`, because an inherited NODE_ENV=production would leave the tools out.
   run: () => npm('ci', '--include=dev', '--no-audit', '--no-fund'),
 };
@@ -68,15 +68,15 @@ async function perform(step) {
  * Compares what npm last installed, as its hidden lockfile tells, with package-lock.json. An own stamp would not notice
  * an `npm install` by hand; this does.
  */
-function packagesAreInstalled() {
-  const hidden = at('node_modules', '.package-lock.json');
+export function packagesAreInstalled(folder) {
+  const hidden = join(folder, 'node_modules', '.package-lock.json');
   if (!existsSync(hidden)) return false;
   const installed = readJson(hidden).packages;
-  return Object.entries(readJson(at('package-lock.json')).packages).every(([path, wanted]) => {
+  return Object.entries(readJson(join(folder, 'package-lock.json')).packages).every(([path, wanted]) => {
     if (path === '') return true;
     const found = installed[path];
     if (!found) return Boolean(wanted.optional || wanted.peer);
-    return found.version === wanted.version && existsSync(at(path));
+    return found.version === wanted.version && existsSync(join(folder, path));
   });
 }
 

@@ -5,6 +5,7 @@
  * the same in Node 20 to 26; what is missing is reported before any process is made.
  */
 import { createRequire } from 'node:module';
+import { runInThisContext } from 'node:vm';
 
 import { ForkError } from '../errors.ts';
 
@@ -87,7 +88,9 @@ class ClosureReader {
   read(fn: unknown, names: readonly string[]): Found {
     const found: Found = {};
     const box: { function?: unknown; value?: unknown } = { function: fn };
-    Object.defineProperty(globalThis, handover, { value: box, configurable: true });
+    // Node's own, where the inspector looks: a test runner may have loaded this into another context.
+    const main = runInThisContext('globalThis') as Handover;
+    Object.defineProperty(main, handover, { value: box, configurable: true });
     try {
       const expression = "globalThis[Symbol.for('node-multiprocessing.handover')].function";
       const { result } = this.#post<{ result: RemoteObject }>('Runtime.evaluate', { expression });
@@ -106,7 +109,7 @@ class ClosureReader {
         }
       }
     } finally {
-      delete (globalThis as Handover)[handover];
+      delete main[handover];
     }
     return found;
   }
