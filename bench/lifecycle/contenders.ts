@@ -23,6 +23,7 @@ export const contenders: readonly Contender[] = [
   { id: 'fork', label: 'fork(), _exit(), waitpid()', program: 'ours', sample: 'fork' },
   { id: PYTHON_PROCESS, label: 'Python multiprocessing, fork', program: 'python', sample: 'process' },
   { id: 'python-forkserver', label: 'Python multiprocessing, forkserver', program: 'python', sample: 'forkserver' },
+  { id: 'python-spawn', label: 'Python multiprocessing, spawn', program: 'python', sample: 'spawn' },
   { id: PYTHON_FORK, label: 'Python os.fork, _exit, waitpid', program: 'python', sample: 'fork' },
   {
     id: 'child-process-fork',

@@ -76,8 +76,10 @@ function samplesOf(contender: Contender): Record<string, (count: number) => Prom
     },
     async cpu(count) {
       let started = process.hrtime.bigint();
-      for (let i = 0; i < count; i += 1) fib(FIB);
+      let sum = 0;
+      for (let i = 0; i < count; i += 1) sum += fib(FIB);
       const alone = nanoseconds(started);
+      check(sum === count * 196_418);
       started = process.hrtime.bigint();
       const results = await each<number>(warm(), 'fib', Array<number>(count).fill(FIB));
       const ns = nanoseconds(started);

@@ -1,0 +1,205 @@
+/** The tables that README.md and docs/performance.md have between `<!-- bench:name -->` and `<!-- /bench -->`. */
+import { environmentLines } from '../harness/environment.ts';
+import { inUnit } from '../harness/section.ts';
+import { prettyMarkdown, table } from './markdown.ts';
+import { figuresOf, type Results, type SavedSection } from './results.ts';
+
+/** Which files have such tables. */
+export const FILES = ['README.md', 'docs/performance.md'];
+
+/** Figures by their ids, such as `queue/int/our-queue`; of several, the smallest to the largest. Or words. */
+type Cell = { readonly of: readonly string[] } | { readonly words: string };
+
+const of = (...ids: readonly string[]): Cell => ({ of: ids });
+const say = (words: string): Cell => ({ words });
+
+type Row = readonly [label: string, ...cells: Cell[]];
+
+/** As far as they were measured, contenders by sections. */
+function matrix(results: Results, columns: Readonly<Record<string, string>>, contenders?: readonly string[]): string {
+  const sections = Object.keys(columns)
+    .map((id) => results.sections.find((section) => section.id === id))
+    .filter((section): section is SavedSection => section !== undefined);
+  const labels = new Map(sections.flatMap(({ measured = [] }) => measured.map(({ id, label }) => [id, label])));
+  const ids = (contenders ?? [...labels.keys()]).filter((id) => labels.has(id));
+  const rows = ids.map((id): Row => [labels.get(id) ?? id, ...sections.map((section) => of(`${section.id}/${id}`))]);
+  return figures(results, ['', ...sections.map(({ id }) => columns[id] ?? id)], rows);
+}
+
+function figures(results: Results, head: readonly string[], rows: readonly Row[]): string {
+  const isBest = bestOf(rows, results);
+  return table(
+    head,
+    rows.map(([label, ...cells]) => [label, ...cells.map((cell) => cellText(cell, results, isBest))]),
+  );
+}
+
+function cellText(cell: Cell, results: Results, isBest: (id: string) => boolean): string {
+  if ('words' in cell) return cell.words;
+  const found = cell.of
+    .map((id) => ({ id, ...valueOf(id, results) }))
+    .filter(({ value }) => Number.isFinite(value))
+    .toSorted((a, b) => a.value - b.value);
+  const [first, last] = [found[0], found.at(-1)];
+  if (first === undefined || last === undefined) return '–';
+  const [low, high] = [inUnit(first.value, first.unit), inUnit(last.value, last.unit)];
+  const text = low === high ? low : `${sharesUnit(low, high) ? low.split(' ')[0] : low} to ${high}`;
+  return found.some(({ id }) => isBest(id)) ? `**${text}**` : text;
+}
+
+const sharesUnit = (low: string, high: string): boolean => low.split(' ')[1] === high.split(' ')[1];
+
+function valueOf(
+  id: string,
+  results: Results,
+): { readonly value: number; readonly unit: NonNullable<SavedSection['unit']> } {
+  const section = results.sections.find((section) => id.startsWith(`${section.id}/`));
+  return { value: figuresOf(results, id)?.median ?? Number.NaN, unit: section?.unit ?? 'ns' };
+}
+
+/** The best of the contenders that are told of each section, but for C, which is the floor. */
+function bestOf(rows: readonly Row[], results: Results): (id: string) => boolean {
+  const best = new Map<string, { readonly id: string; readonly value: number }>();
+  for (const id of rows.flatMap(([, ...cells]) => (cells as Cell[]).flatMap((cell) => ('of' in cell ? cell.of : [])))) {
+    const { value, unit } = valueOf(id, results);
+    const cost = unit === 'times' ? -value : value;
+    const section = id.slice(0, id.lastIndexOf('/'));
+    if (id.endsWith('/c') || !Number.isFinite(value)) continue;
+    if (cost < (best.get(section)?.value ?? Number.POSITIVE_INFINITY)) best.set(section, { id, value: cost });
+  }
+  const ids = new Set([...best.values()].map(({ id }) => id));
+  return (id) => ids.has(id);
+}
+
+const none = say('–');
+const queues = (section: string, ...ids: string[]): Cell => of(...ids.map((id) => `${section}/${id}`));
+const PYTHON_QUEUES = ['python-queue', 'python-simplequeue', 'python-pipe'];
+const THREADS = ['worker_threads', 'worker_threads-blocking'];
+const IPC = ['ipc-json', 'ipc-advanced'];
+
+const comparison: readonly Row[] = [
+  ['what runs', say('a file'), say('a file'), say('any function'), say('any function, sync or async')],
+  [
+    'start + join of nothing',
+    of('start/small/child-process-fork'),
+    of('start/small/worker-threads'),
+    of('start/small/python-process'),
+    of('start/small/process'),
+  ],
+  [
+    'take and give back a free lock',
+    none,
+    of('lock/lock/worker_threads'),
+    of('lock/lock/python'),
+    of('lock/lock/ours'),
+  ],
+  [
+    'count under a lock that two want, each time',
+    none,
+    of('lock/contended-2/worker_threads'),
+    of('lock/contended-2/python'),
+    of('lock/contended-2/ours'),
+  ],
+  [
+    'signal to the other side and back',
+    none,
+    of('lock/handover/worker_threads'),
+    of('lock/handover/python'),
+    of('lock/handover/ours'),
+  ],
+  [
+    'a small message through a queue',
+    queues('queue/int', ...IPC),
+    queues('queue/int', ...THREADS),
+    queues('queue/int', ...PYTHON_QUEUES),
+    of('queue/int/our-queue'),
+  ],
+  [
+    'a small message there and back',
+    queues('queue/roundtrip', ...IPC),
+    queues('queue/roundtrip', ...THREADS),
+    queues('queue/roundtrip', ...PYTHON_QUEUES),
+    of('queue/roundtrip/our-queue'),
+  ],
+  [
+    'one more in a shared integer',
+    none,
+    of('lock/increment/worker_threads'),
+    of('lock/increment/python'),
+    of('lock/increment/ours'),
+  ],
+  [
+    'memory of the parent',
+    say('not there'),
+    say('not there'),
+    say('shared until written'),
+    say('shared until written'),
+  ],
+  ['a native crash in the child', say('its own'), say('ends the program'), say('its own'), say('its own')],
+  ['`kill -9` of the parent', say('child lives on'), none, say('daemons live on'), say('daemons end')],
+];
+
+const blocks: Readonly<Record<string, (results: Results) => string>> = {
+  compare: (results) =>
+    figures(
+      results,
+      ['median', '`child_process.fork`', '`worker_threads`', 'Python `multiprocessing`', 'here'],
+      comparison,
+    ),
+  machine: ({ environment: { load: _, ...environment } }) =>
+    environmentLines({ ...environment, load: 0 })
+      .map((line) => `- ${line.replace(', load 0.0', '')}`)
+      .join('\n'),
+  start: (results) =>
+    matrix(results, {
+      'start/small': 'small',
+      'start/heap': '500 MB of small objects',
+      'start/buffers': '500 MB of buffers',
+      'start/gigabyte': '1 GB of small objects',
+    }),
+  memory: (results) => matrix(results, { memory: 'private memory' }),
+  cpu: (results) => matrix(results, { cpu: 'speed in a child' }),
+  lock: (results) =>
+    matrix(results, {
+      'lock/lock': 'free `Lock`',
+      'lock/rlock': 'free `RLock`',
+      'lock/semaphore': 'free `Semaphore`',
+      'lock/contended-2': 'wanted by 2',
+      'lock/contended-4': 'wanted by 4',
+      'lock/handover': 'signal and back',
+      'lock/increment': 'shared integer',
+    }),
+  queue: (results) =>
+    matrix(results, {
+      'queue/int': 'integers',
+      'queue/object': 'objects',
+      'queue/64k': '64 KiB',
+      'queue/1m': '1 MiB',
+      'queue/roundtrip': 'there and back',
+    }),
+  'queue-many': (results) =>
+    matrix(results, { 'queue/int-2-2': '2 to 2', 'queue/int-1-4': '1 to 4', 'queue/int-4-1': '4 to 1' }),
+  pool: (results) =>
+    matrix(results, {
+      'pool/cold': 'first pool',
+      'pool/again': 'further pool',
+      'pool/chunks': '10,000 tasks in chunks',
+      'pool/each': '10,000 tasks one by one',
+      'pool/blocks': '1,000 results of 10 KiB',
+      'pool/cpu': 'speed-up by two',
+      'pool/input': '256 MiB of input',
+    }),
+};
+
+/** The text with all such tables made from the results. */
+export async function filled(text: string, results: Results): Promise<string> {
+  const parts = text.split(/(<!-- bench:[\w-]+ -->\n[^]*?<!-- \/bench -->)/);
+  const texts = parts.map(async (part) => {
+    const name = /^<!-- bench:([\w-]+) -->/.exec(part)?.[1];
+    if (name === undefined) return part;
+    const block = blocks[name];
+    if (block === undefined) throw new Error(`no table 'bench:${name}'`);
+    return `<!-- bench:${name} -->\n\n${await prettyMarkdown(block(results))}\n<!-- /bench -->`;
+  });
+  return (await Promise.all(texts)).join('');
+}
