@@ -56,7 +56,7 @@ async function run(names: readonly string[], options: Options, command: Command)
   if (options.report === true) return writeReport();
   const isEverything = names.length === 0 && options.only === undefined;
   const environment = describeEnvironment(options.python, options.cc);
-  for (const line of environmentLines(environment)) console.log(line);
+  for (const line of [...environmentLines(environment), `load ${environment.load.toFixed(1)}`]) console.log(line);
   const began = performance.now();
   const sections: (SavedSection & Pick<SectionResult, 'data'>)[] = [];
   for (const suite of suites.filter(({ name }) => names.length === 0 || names.includes(name))) {

@@ -36,11 +36,12 @@ export function describeEnvironment(python: string, cc: string): Environment {
   };
 }
 
+/** All that is the same whenever it is asked for. */
 export function environmentLines(environment: Environment): string[] {
   const gigabytes = (environment.memoryBytes / 2 ** 30).toFixed(0);
   return [
     `${environment.cpu}, ${environment.cores} cores, ${gigabytes} GiB, ${environment.system}, ` +
-      `huge pages: ${environment.hugePages ?? 'unknown'}, load ${environment.load.toFixed(1)}`,
+      `huge pages: ${environment.hugePages ?? 'unknown'}`,
     `Node ${environment.node} (V8 ${environment.v8}), ${environment.python ?? 'no Python'}, ${environment.cc ?? 'no C compiler'}`,
     Object.entries(environment.packages)
       .map(([name, version]) => `${name} ${version}`)

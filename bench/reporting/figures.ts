@@ -1,6 +1,6 @@
 /** The tables that README.md and docs/performance.md have between `<!-- bench:name -->` and `<!-- /bench -->`. */
 import { environmentLines } from '../harness/environment.ts';
-import { inUnit } from '../harness/section.ts';
+import { inUnit, type Measured } from '../harness/section.ts';
 import { prettyMarkdown, table } from './markdown.ts';
 import { figuresOf, type Results, type SavedSection } from './results.ts';
 
@@ -69,6 +69,39 @@ function bestOf(rows: readonly Row[], results: Results): (id: string) => boolean
   }
   const ids = new Set([...best.values()].map(({ id }) => id));
   return (id) => ids.has(id);
+}
+
+/** What is told of as slower, if it takes so many times as long. */
+const NOTICEABLE = 1.05;
+
+/** Start methods are compared each with its own kind; otherwise it is the best of each side. */
+const startPairs: Readonly<Record<string, string>> = {
+  process: 'python-process',
+  fork: 'python-fork',
+  forkserver: 'python-forkserver',
+  spawn: 'python-spawn',
+};
+
+function whereOthersAreFaster({ sections }: Results): string {
+  const rows = sections.flatMap(({ id, title, unit = 'ns', measured = [] }) => {
+    const cost = ({ median }: Measured): number => (unit === 'times' ? 1 / median : median);
+    const best = (some: readonly Measured[]): Measured | undefined => some.toSorted((a, b) => cost(a) - cost(b))[0];
+    const byId = (name: string): Measured | undefined => measured.find(({ id }) => id === name);
+    const pairs = id.startsWith('start/')
+      ? Object.entries(startPairs).map(([ours, other]) => [byId(ours), byId(other)] as const)
+      : [
+          [
+            best(measured.filter(({ ours }) => ours)),
+            best(measured.filter(({ id, ours }) => !ours && id !== 'c')),
+          ] as const,
+        ];
+    return pairs.flatMap(([ours, other]) => {
+      if (ours === undefined || other === undefined || cost(ours) / cost(other) < NOTICEABLE) return [];
+      const side = ({ label, median }: Measured): string => `${label}: ${inUnit(median, unit)}`;
+      return [[title, side(other), side(ours), (cost(ours) / cost(other)).toFixed(2)]];
+    });
+  });
+  return rows.length === 0 ? 'None.' : table(['', 'the other', 'here', 'ratio'], rows);
 }
 
 const none = say('–');
@@ -146,10 +179,11 @@ const blocks: Readonly<Record<string, (results: Results) => string>> = {
       ['median', '`child_process.fork`', '`worker_threads`', 'Python `multiprocessing`', 'here'],
       comparison,
     ),
-  machine: ({ environment: { load: _, ...environment } }) =>
-    environmentLines({ ...environment, load: 0 })
-      .map((line) => `- ${line.replace(', load 0.0', '')}`)
+  machine: ({ environment }) =>
+    environmentLines(environment)
+      .map((line) => `- ${line}`)
       .join('\n'),
+  faster: whereOthersAreFaster,
   start: (results) =>
     matrix(results, {
       'start/small': 'small',

@@ -11,10 +11,12 @@ echarts.use([BarChart, CustomChart, GridComponent, SVGRenderer]);
 
 const WIDTH = 760;
 const ROW_HEIGHT = 26;
-const EDGE_HEIGHT = 44;
+const EDGE_HEIGHT = 40;
+/** Nothing here can measure text: wide enough for usual letters. */
+const CHARACTER_WIDTH = 7;
 /** From this ratio of the largest to the smallest on, bars would no longer be seen beside each other. */
 const LOGARITHMIC_FROM = 20;
-const FONT = '-apple-system, "Segoe UI", Helvetica, Arial, sans-serif';
+const FONT = 'system-ui, Helvetica, Arial, sans-serif';
 
 /** The colours of the light mode, and what they are in the dark one. */
 const colors = {
@@ -32,13 +34,14 @@ export function plot({ measured = [], unit = 'ns' }: SavedSection): string {
   const bars = measured.filter(({ median }) => median > 0).toSorted(worst);
   const medians = bars.map(({ median }) => median);
   const isLogarithmic = Math.max(...medians) / Math.min(...medians) >= LOGARITHMIC_FROM;
+  const labelWidth = 24 + CHARACTER_WIDTH * Math.max(...bars.map(({ label }) => label.length));
   const height = EDGE_HEIGHT + ROW_HEIGHT * bars.length;
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height });
   const text = { color: light('text'), fontFamily: FONT, fontSize: 12 };
   chart.setOption({
     animation: false,
     backgroundColor: light('page'),
-    grid: { left: 8, right: 90, top: 8, bottom: 8, containLabel: true },
+    grid: { left: labelWidth, right: 96, top: 8, bottom: EDGE_HEIGHT - 8, outerBoundsMode: 'none' },
     xAxis: {
       type: isLogarithmic ? 'log' : 'value',
       ...(isLogarithmic && { min: 10 ** Math.floor(Math.log10(Math.min(...medians))) }),
@@ -56,6 +59,7 @@ export function plot({ measured = [], unit = 'ns' }: SavedSection): string {
     series: [
       {
         type: 'bar',
+        silent: true,
         barWidth: '62%',
         data: bars.map(({ median, ours }) => ({
           value: median,
@@ -64,6 +68,7 @@ export function plot({ measured = [], unit = 'ns' }: SavedSection): string {
       },
       {
         type: 'custom',
+        silent: true,
         data: bars.map(({ median, p10 = median, p90 = median }, row) => [row, p10, p90, median]),
         encode: { y: 0, x: [1, 2] },
         renderItem: ((_, api) => {
@@ -82,9 +87,9 @@ export function plot({ measured = [], unit = 'ns' }: SavedSection): string {
           return {
             type: 'group',
             children: [
-              whisker(from, y, to, y),
-              whisker(from, y - 4, from, y + 4),
-              whisker(to, y - 4, to, y + 4),
+              ...(to > from
+                ? [whisker(from, y, to, y), whisker(from, y - 4, from, y + 4), whisker(to, y - 4, to, y + 4)]
+                : []),
               {
                 type: 'text',
                 style: {

@@ -45,7 +45,8 @@ export function reportOf({ environment, sections }: Results): Promise<string> {
     const texts = sections.filter(({ suite }) => suite === name).map(sectionText);
     return `## ${name}\n\n${texts.join('\n\n')}`;
   });
-  const lines = environmentLines(environment).map((line) => `- ${line}`);
+  const load = `load ${environment.load.toFixed(1)} when it began`;
+  const lines = [...environmentLines(environment), load].map((line) => `- ${line}`);
   return prettyMarkdown(`${INTRODUCTION}\n${lines.join('\n')}\n\n${parts.join('\n\n')}\n`);
 }
 
