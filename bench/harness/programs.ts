@@ -18,6 +18,18 @@ export function nodeProgram(source: URL, ...args: readonly string[]): Program {
 export const withArgument = (program: Program, argument: string): Program =>
   'args' in program ? { ...program, args: [...program.args, argument] } : program;
 
+/** The same with all its processes and threads on one processor. */
+export function onOneProcessor(program: Program): Program {
+  if ('unavailable' in program) return program;
+  try {
+    const allowed = execFileSync('taskset', ['-cp', String(process.pid)], { encoding: 'utf8' });
+    const first = /: (\d+)/.exec(allowed)?.[1] ?? '0';
+    return { file: 'taskset', args: ['-c', first, program.file, ...program.args] };
+  } catch (error) {
+    return { unavailable: `no taskset (${reason(error)})` };
+  }
+}
+
 /**
  * The Python of the distribution, if there is one: it was built with optimisation by profile, and those of version managers
  * often were not.

@@ -3,27 +3,45 @@ import os from 'node:os';
 import path from 'node:path';
 
 import { compare, type Contender, type Figure } from '../harness/compare.ts';
-import { compile, foreign, nodeProgram, pythonProgram } from '../harness/programs.ts';
+import { compile, foreign, nodeProgram, onOneProcessor, pythonProgram } from '../harness/programs.ts';
 import type { SectionResult } from '../harness/section.ts';
 import type { Run, Suite } from '../harness/suite.ts';
 
+interface Case {
+  readonly id: string;
+  readonly title: string;
+  readonly request: string;
+  /** With one processor for all. */
+  readonly onOne?: boolean;
+}
+
 /** What is asked of each contender, once a round. */
-const cases = [
+const cases: readonly Case[] = [
   { id: 'lock', title: 'Acquire and release of a free Lock', request: 'pair Lock 200000' },
   { id: 'rlock', title: 'Acquire and release of a free RLock', request: 'pair RLock 200000' },
   { id: 'semaphore', title: 'Acquire and release of a free Semaphore', request: 'pair Semaphore 200000' },
   { id: 'contended-2', title: 'Counting under a Lock that 2 want at once, each time', request: 'contended 2 200000' },
   { id: 'contended-4', title: 'Counting under a Lock that 4 want at once, each time', request: 'contended 4 100000' },
   { id: 'handover', title: 'A signal to the other side and back, by two semaphores', request: 'handover 20000' },
+  {
+    id: 'handover-alone',
+    title: 'A signal to the other side and back, both on one processor',
+    request: 'handover 20000',
+    onOne: true,
+  },
   { id: 'increment', title: 'One more in a shared integer, losing none', request: 'increment 400000' },
-] as const;
+];
 
 const PYTHON = 'python';
 
 /** Who cannot do what. */
 const without: Readonly<Record<string, readonly string[]>> = { rlock: ['worker_threads'] };
 
-export const perSecond: Figure = { head: 'million/s', of: (ns) => 1e3 / ns, show: (value) => value.toFixed(2) };
+export const perSecond: Figure = {
+  head: 'per second',
+  of: (ns) => 1e9 / ns,
+  show: (value) => Math.round(value).toLocaleString('en'),
+};
 
 export const lock: Suite = {
   name: 'lock',
@@ -48,12 +66,14 @@ async function* sections(run: Run): AsyncGenerator<SectionResult> {
       program: compile(run.cc, foreign('lock.c'), path.join(directory, 'lock'), ['-pthread']),
     },
   ];
-  for (const { id, title, request } of cases) {
+  for (const { id, title, request, onOne } of cases) {
     const section = await compare(
       {
         id: `lock/${id}`,
         title,
-        contenders: contenders.filter((contender) => without[id]?.includes(contender.id) !== true),
+        contenders: contenders
+          .filter((contender) => without[id]?.includes(contender.id) !== true)
+          .map((contender) => (onOne ? { ...contender, program: onOneProcessor(contender.program) } : contender)),
         request: () => request,
         figure: perSecond,
         over: { '÷ Python': PYTHON },

@@ -1,11 +1,26 @@
 import { compare, type Contender } from '../harness/compare.ts';
-import { nodeProgram, pythonProgram, pythonProgramWithPackages, withArgument } from '../harness/programs.ts';
+import {
+  nodeProgram,
+  onOneProcessor,
+  pythonProgram,
+  pythonProgramWithPackages,
+  withArgument,
+} from '../harness/programs.ts';
 import type { SectionResult } from '../harness/section.ts';
 import type { Run, Suite } from '../harness/suite.ts';
 import { perSecond } from '../lock/suite.ts';
 
+interface Case {
+  readonly id: string;
+  readonly title: string;
+  readonly request: string;
+  readonly count: number;
+  /** With one processor for all. */
+  readonly onOne?: boolean;
+}
+
 /** What is asked of each contender, once a round: fewer messages of those that are slower. */
-const cases = [
+const cases: readonly Case[] = [
   { id: 'int', title: 'Small integers, 1 to 1', request: 'stream int 1 1', count: 200_000 },
   { id: 'object', title: 'Objects with 5 keys, 1 to 1', request: 'stream object 1 1', count: 100_000 },
   { id: '64k', title: 'Buffers of 64 KiB, 1 to 1', request: 'stream 65536 1 1', count: 8_000 },
@@ -14,7 +29,14 @@ const cases = [
   { id: 'int-1-4', title: 'Small integers, 1 to 4', request: 'stream int 1 4', count: 200_000 },
   { id: 'int-4-1', title: 'Small integers, 4 to 1', request: 'stream int 4 1', count: 200_000 },
   { id: 'roundtrip', title: 'A small message there and back', request: 'roundtrip', count: 20_000 },
-] as const;
+  {
+    id: 'roundtrip-alone',
+    title: 'A small message there and back, both on one processor',
+    request: 'roundtrip',
+    count: 20_000,
+    onOne: true,
+  },
+];
 
 const PYTHON = 'python-queue';
 
@@ -31,7 +53,7 @@ interface Entry {
   readonly can?: (id: string) => boolean;
 }
 
-const inBatches = (id: string): boolean => !isBuffers(id) && id !== 'roundtrip';
+const inBatches = (id: string): boolean => !isBuffers(id) && !id.startsWith('roundtrip');
 
 const entries: Readonly<Record<string, Entry>> = {
   'our-queue': { label: 'our Queue', role: 'queue', in: 'ours' },
@@ -90,12 +112,14 @@ async function* sections(run: Run): AsyncGenerator<SectionResult> {
     const program = nodeProgram(new URL('./node-helper.ts', import.meta.url), role);
     return { id, label, ours: entry.in === 'ours', program };
   });
-  for (const { id, title, request, count } of cases) {
+  for (const { id, title, request, count, onOne } of cases) {
     const section = await compare(
       {
         id: `queue/${id}`,
         title,
-        contenders: contenders.filter((contender) => entries[contender.id]?.can?.(id) ?? true),
+        contenders: contenders
+          .filter((contender) => entries[contender.id]?.can?.(id) ?? true)
+          .map((contender) => (onOne ? { ...contender, program: onOneProcessor(contender.program) } : contender)),
         request: (contender) => `${request} ${Math.round(count * (entries[contender.id]?.share ?? 1))}`,
         figure: perSecond,
         over: { '÷ Python Queue': PYTHON },

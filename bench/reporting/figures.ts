@@ -201,6 +201,7 @@ const blocks: Readonly<Record<string, (results: Results) => string>> = {
       'lock/contended-2': 'wanted by 2',
       'lock/contended-4': 'wanted by 4',
       'lock/handover': 'signal and back',
+      'lock/handover-alone': '… on one processor',
       'lock/increment': 'shared integer',
     }),
   queue: (results) =>
@@ -210,6 +211,7 @@ const blocks: Readonly<Record<string, (results: Results) => string>> = {
       'queue/64k': '64 KiB',
       'queue/1m': '1 MiB',
       'queue/roundtrip': 'there and back',
+      'queue/roundtrip-alone': '… on one processor',
     }),
   'queue-many': (results) =>
     matrix(results, { 'queue/int-2-2': '2 to 2', 'queue/int-1-4': '1 to 4', 'queue/int-4-1': '4 to 1' }),
