@@ -12,7 +12,7 @@ import { lock } from './lock/suite.ts';
 import { pool } from './pool/suite.ts';
 import { queue } from './queue/suite.ts';
 import { saveResults, writeReport } from './reporting/report.ts';
-import { merged, type SavedSection } from './reporting/results.ts';
+import { merged, type Results, type SavedSection } from './reporting/results.ts';
 
 interface Options {
   readonly rounds?: number;
@@ -31,30 +31,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => process.exit(1)); // helpers are ended by the exit handlers
 }
 
-await new Command('bench')
-  .description(
-    'Benchmarks of node-multiprocessing. Without arguments it measures everything, which takes less than 20 minutes, and writes bench/report/.',
-  )
-  .addArgument(new Argument('[suites...]', 'what to measure').choices(suites.map(({ name }) => name)))
-  .option(
-    '--rounds <n>',
-    `measured rounds (${suites.map(({ name, rounds }) => `${name}: ${rounds}`).join(', ')})`,
-    positive,
-  )
-  .option('--only <regex>', "sections and contenders, such as 'start/heap', 'python' or 'queue/int/our-queue'", regex)
-  .option('--size <mb>', 'size of a large parent in MB', positive, 500)
-  .option('--save', 'put what was measured into bench/report/ and the tables of the documents')
-  .option('--report', 'measure nothing, write bench/report/ and the tables from what was saved')
-  .option('--json <file>', 'write all samples to a file')
-  .option('--python <command>', 'the Python to compare with', usualPython())
-  .option('--cc <command>', 'the C compiler', 'cc')
-  .addHelpText('after', `\n${suites.map(({ name, description }) => `  ${name.padEnd(10)} ${description}`).join('\n')}`)
-  .action(run)
-  .parseAsync();
-
 async function run(names: readonly string[], options: Options, command: Command): Promise<void> {
   if (options.report === true) return writeReport();
   const isEverything = names.length === 0 && options.only === undefined;
+  const saves = options.save ?? isEverything;
+  const save = (results: Results): Promise<void> => saveResults(isEverything ? results : merged(results));
   const environment = describeEnvironment(options.python, options.cc);
   for (const line of [...environmentLines(environment), `load ${environment.load.toFixed(1)}`]) console.log(line);
   const began = performance.now();
@@ -77,6 +58,8 @@ async function run(names: readonly string[], options: Options, command: Command)
       last = now;
       console.error(`  ${rounds} rounds, ${seconds.toFixed(0)} s; ${((now - began) / 60_000).toFixed(1)} min in all`);
       sections.push({ suite: suite.name, rounds, date: new Date().toISOString(), seconds, ...section });
+      // At once, so that a run that is interrupted has measured something.
+      if (saves) await save({ environment, sections: sections.map(toSave) });
     }
   }
   if (sections.some(({ failures }) => failures.length > 0)) process.exitCode = 1;
@@ -84,16 +67,13 @@ async function run(names: readonly string[], options: Options, command: Command)
   if (options.json !== undefined) {
     writeFileSync(options.json, `${JSON.stringify({ environment, sections }, null, 2)}\n`);
   }
-  if (options.save ?? isEverything) {
-    const results = { environment, sections: sections.map(saved) };
-    await saveResults(isEverything ? results : merged(results));
-    await writeReport();
-    console.log('\nbench/report/report.md is written.');
-  }
+  if (!saves) return;
+  await writeReport();
+  console.log('\nbench/report/report.md is written.');
 }
 
 /** As it is told, without the samples and without the colours of a terminal. */
-function saved({ data: _, ...section }: SavedSection & Pick<SectionResult, 'data'>): SavedSection {
+function toSave({ data: _, ...section }: SavedSection & Pick<SectionResult, 'data'>): SavedSection {
   const rounded = section.measured?.map(({ median, p10, p90, ...one }) => ({
     ...one,
     median: significant(median),
@@ -108,7 +88,9 @@ function saved({ data: _, ...section }: SavedSection & Pick<SectionResult, 'data
   };
 }
 
-const significant = (value: number): number => Number(value.toPrecision(5));
+function significant(value: number): number {
+  return Number(value.toPrecision(5));
+}
 
 function positive(text: string): number {
   const value = Number(text);
@@ -123,3 +105,24 @@ function regex(text: string): RegExp {
     throw new InvalidArgumentError((error as Error).message);
   }
 }
+
+await new Command('bench')
+  .description(
+    'Benchmarks of node-multiprocessing. Without arguments it measures everything, which takes less than 20 minutes, and writes bench/report/.',
+  )
+  .addArgument(new Argument('[suites...]', 'what to measure').choices(suites.map(({ name }) => name)))
+  .option(
+    '--rounds <n>',
+    `measured rounds (${suites.map(({ name, rounds }) => `${name}: ${rounds}`).join(', ')})`,
+    positive,
+  )
+  .option('--only <regex>', "sections and contenders, such as 'start/heap', 'python' or 'queue/int/our-queue'", regex)
+  .option('--size <mb>', 'size of a large parent in MB', positive, 500)
+  .option('--save', 'put what was measured into bench/report/ and the tables of the documents')
+  .option('--report', 'measure nothing, write bench/report/ and the tables from what was saved')
+  .option('--json <file>', 'write all samples to a file')
+  .option('--python <command>', 'the Python to compare with', usualPython())
+  .option('--cc <command>', 'the C compiler', 'cc')
+  .addHelpText('after', `\n${suites.map(({ name, description }) => `  ${name.padEnd(10)} ${description}`).join('\n')}`)
+  .action(run)
+  .parseAsync();
