@@ -18,9 +18,9 @@ interface Kind {
 }
 
 const kinds: readonly Kind[] = [
-  { id: 'fork', label: 'new Process, fork', program: 'ours' },
-  { id: 'forkserver', label: 'new Process, forkserver', program: 'ours' },
-  { id: 'spawn', label: 'new Process, spawn', program: 'ours' },
+  { id: 'fork', label: 'our Process, fork', program: 'ours' },
+  { id: 'forkserver', label: 'our Process, forkserver', program: 'ours' },
+  { id: 'spawn', label: 'our Process, spawn', program: 'ours' },
   { id: 'child_process.fork', label: 'child_process.fork', program: 'rivals' },
   { id: 'worker_threads', label: 'worker_threads (growth of the process)', program: 'rivals' },
   { id: 'python-fork', label: 'Python multiprocessing, fork', program: 'python' },

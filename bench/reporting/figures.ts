@@ -23,14 +23,16 @@ function matrix(results: Results, columns: Readonly<Record<string, string>>, con
   const labels = new Map(sections.flatMap(({ measured = [] }) => measured.map(({ id, label }) => [id, label])));
   const ids = (contenders ?? [...labels.keys()]).filter((id) => labels.has(id));
   const rows = ids.map((id): Row => [labels.get(id) ?? id, ...sections.map((section) => of(`${section.id}/${id}`))]);
+  if (rows.length === 0) return 'Not measured.';
   return figures(results, ['', ...sections.map(({ id }) => columns[id] ?? id)], rows);
 }
 
-function figures(results: Results, head: readonly string[], rows: readonly Row[]): string {
+function figures(results: Results, head: readonly string[], rows: readonly Row[], kind?: 'words'): string {
   const isBest = bestOf(rows, results);
   return table(
     head,
     rows.map(([label, ...cells]) => [label, ...cells.map((cell) => cellText(cell, results, isBest))]),
+    kind,
   );
 }
 
@@ -178,6 +180,7 @@ const blocks: Readonly<Record<string, (results: Results) => string>> = {
       results,
       ['median', '`child_process.fork`', '`worker_threads`', 'Python `multiprocessing`', 'here'],
       comparison,
+      'words',
     ),
   machine: ({ environment }) =>
     environmentLines(environment)

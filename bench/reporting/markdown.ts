@@ -2,8 +2,13 @@ import { format, resolveConfig } from 'prettier';
 
 import { inRepository } from './results.ts';
 
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const rule = head.map((_, column) => (column === 0 ? '---' : '---:'));
+/** A table of figures, or of words. */
+export function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  kind: 'figures' | 'words' = 'figures',
+): string {
+  const rule = head.map((_, column) => (column === 0 || kind === 'words' ? '---' : '---:'));
   return [head, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
