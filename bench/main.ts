@@ -35,7 +35,13 @@ async function run(names: readonly string[], options: Options, command: Command)
   if (options.report === true) return writeReport();
   const isEverything = names.length === 0 && options.only === undefined;
   const saves = options.save ?? isEverything;
-  const save = (results: Results): Promise<void> => saveResults(isEverything ? results : merged(results));
+  const save = async (results: Results): Promise<void> => {
+    try {
+      await saveResults(isEverything ? results : merged(results));
+    } catch (error) {
+      command.error((error as Error).message);
+    }
+  };
   const environment = describeEnvironment(options.python, options.cc);
   for (const line of [...environmentLines(environment), `load ${environment.load.toFixed(1)}`]) console.log(line);
   const began = performance.now();
