@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -59,8 +59,12 @@ export function pythonProgramWithPackages(python: string, name: string): Program
     const folder = fileURLToPath(new URL(`../../.cache/bench-python-${version.trim()}`, import.meta.url));
     const file = path.join(folder, 'bin', 'python');
     const requirements = foreign('requirements.txt');
-    execFileSync(plain.file, ['-m', 'venv', folder], { stdio: 'pipe' });
-    execFileSync(file, ['-m', 'pip', 'install', '--quiet', '--requirement', requirements], { stdio: 'pipe' });
+    const installed = path.join(folder, 'requirements.txt');
+    if (!existsSync(installed) || readFileSync(installed, 'utf8') !== readFileSync(requirements, 'utf8')) {
+      execFileSync(plain.file, ['-m', 'venv', folder], { stdio: 'pipe' });
+      execFileSync(file, ['-m', 'pip', 'install', '--quiet', '--requirement', requirements], { stdio: 'pipe' });
+      copyFileSync(requirements, installed);
+    }
     return { ...plain, file };
   } catch (error) {
     return { unavailable: `its packages cannot be installed for '${python}' (${reason(error)})` };
