@@ -25,14 +25,12 @@ const entries = [
 ];
 
 /**
- * Gives classes the names back that esbuild changes where a class refers to itself. (Its own option for that costs each function that is
- * made at run time more than all else about it.)
+ * Gives classes the names back that esbuild changes where a class refers to itself: `var A = class _A`. Inside of it, its own name is the
+ * class as well. (esbuild's option for that costs each function that is made at run time more than all else about it.)
  */
 function named(text) {
-  return text.replace(
-    /(= class _(\w+)(?: extends \w+)? \{)$/gm,
-    '$1 static { Object.defineProperty(this, "name", { value: "$2", configurable: true }); }',
-  );
+  const names = [...text.matchAll(/^var (\w+) = class _\1\b/gm)].map(([, name]) => name);
+  return names.reduce((all, name) => all.replaceAll(new RegExp(`\\b_${name}\\b`, 'g'), name), text);
 }
 
 for (const file of readdirSync(join(root, 'dist'), { recursive: true })) {

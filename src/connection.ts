@@ -256,7 +256,7 @@ export class Connection {
 
   /** `recvBytes` that leaves the event loop turning. @throws as `recvAsync` and `recvBytes`. */
   async recvBytesAsync(options?: WaitOptions & { maxLength?: number }): Promise<Buffer> {
-    return this.#receiveLater(asBytes, checkLimit(options?.maxLength), options);
+    return this.#receiveLater(asBytes, checkLimit(options?.maxLength), options, 'maxLength');
   }
 
   /**
@@ -274,7 +274,7 @@ export class Connection {
 
   /** `recvBytesInto` that leaves the event loop turning. @throws as `recvAsync` and `recvBytesInto`. */
   async recvBytesIntoAsync(buffer: Bytes, options?: WaitOptions & { offset?: number }): Promise<number> {
-    return this.#receiveLater(into(sliceOf(buffer, options?.offset)), constants.MAX_LENGTH, options);
+    return this.#receiveLater(into(sliceOf(buffer, options?.offset)), constants.MAX_LENGTH, options, 'offset');
   }
 
   /**
@@ -574,8 +574,13 @@ export class Connection {
     }
   }
 
-  async #receiveLater<T>(reading: Reading<T>, limit: number, options: WaitOptions | undefined): Promise<T> {
-    const { timeoutMs, signal } = checkWaitOptions(options);
+  async #receiveLater<T>(
+    reading: Reading<T>,
+    limit: number,
+    options: WaitOptions | undefined,
+    ...others: string[]
+  ): Promise<T> {
+    const { timeoutMs, signal } = checkWaitOptions(options, ...others);
     signal?.throwIfAborted();
     const received = this.#inbox.isEmpty ? this.#receive(reading, limit, false, '') : undefined;
     if (received) return received.value;

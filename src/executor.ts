@@ -8,7 +8,7 @@ import { ProcessError, TimeoutError, invalidArgument } from './errors.ts';
 import { BrokenProcessPool } from './executor/errors.ts';
 import { Future } from './executor/future.ts';
 import { refuseToSerialize } from './inherit-only.ts';
-import { checkFunction, checkTimeout, checkWaitOptions } from './options.ts';
+import { checkFunction, checkNames, checkTimeout, checkWaitOptions } from './options.ts';
 import { Engine } from './pool/engine.ts';
 import { ImapIterator } from './pool/imap.ts';
 import { checkCallable, checkCount, type Callable } from './pool/options.ts';
@@ -40,6 +40,8 @@ export interface ExecutorOptions {
    */
   readonly functions?: readonly ((...args: never[]) => unknown)[] | undefined;
 }
+
+const OPTIONS = ['maxWorkers', 'context', 'initializer', 'initargs', 'maxTasksPerChild', 'onWorkerLost', 'functions'];
 
 /** Options of `map`, after the iterables. */
 export interface ExecutorMapOptions {
@@ -91,6 +93,7 @@ export class ProcessPoolExecutor {
     if (typeof options !== 'object' || options === null) {
       throw invalidArgument(`new ProcessPoolExecutor() takes one object { maxWorkers, … }, not ${inspect(options)}`);
     }
+    checkNames(options, OPTIONS, 'new ProcessPoolExecutor()');
     const {
       maxWorkers,
       initializer,
@@ -207,6 +210,7 @@ export class ProcessPoolExecutor {
    */
   shutdown(options: ShutdownOptions = {}): void {
     checkShutdown(options, 'shutdown()');
+    checkNames(options, ['wait', 'cancelFutures'], 'shutdown()');
     this.#close(options.cancelFutures ?? false, 'shutdown()');
     if (options.wait ?? true) this.#engine.waitUntilOver(Infinity, 'shutdown()');
   }
@@ -218,7 +222,7 @@ export class ProcessPoolExecutor {
       readonly signal?: AbortSignal | undefined;
     } = {},
   ): Promise<void> {
-    const { timeoutMs, signal } = checkWaitOptions(options);
+    const { timeoutMs, signal } = checkWaitOptions(options, 'cancelFutures');
     checkShutdown(options, 'shutdownAsync()');
     this.#close(options.cancelFutures ?? false, 'shutdownAsync()');
     if (!(await this.#engine.overAsync(timeoutMs, signal))) {

@@ -11,6 +11,13 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Refuses options of other names: one that is misspelt would be ignored. */
+export function checkNames(options: object, known: readonly string[], what: string): void {
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw invalidArgument(`${what} has no option ${inspect(unknown)}; there are ${known.join(', ')}`);
+}
+
 /** A timeout in milliseconds; `undefined` and `null` wait for ever, negative values not at all. */
 export function checkTimeout(value: unknown, name = 'timeoutMs'): number {
   if (value === undefined || value === null) return Number.POSITIVE_INFINITY;
@@ -22,8 +29,11 @@ export function checkTimeout(value: unknown, name = 'timeoutMs'): number {
   return Math.max(0, value);
 }
 
-/** The options of a waiting call. */
-export function checkWaitOptions(options: WaitOptions | undefined): {
+/** The options of a waiting call, which may have `others`. */
+export function checkWaitOptions(
+  options: WaitOptions | undefined,
+  ...others: string[]
+): {
   timeoutMs: number;
   signal: AbortSignal | undefined;
 } {
@@ -31,6 +41,7 @@ export function checkWaitOptions(options: WaitOptions | undefined): {
   if (typeof options !== 'object' || options === null) {
     throw invalidArgument(`expected { timeoutMs, signal }, not ${inspect(options)}: milliseconds go into timeoutMs`);
   }
+  checkNames(options, ['timeoutMs', 'signal', ...others], 'the call');
   const { signal } = options;
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw invalidArgument(`signal must be an AbortSignal, not ${inspect(signal)}`);

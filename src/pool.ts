@@ -6,7 +6,7 @@ import { inspect } from 'node:util';
 import type { Context } from './context.ts';
 import { ProcessError, invalidArgument } from './errors.ts';
 import { refuseToSerialize } from './inherit-only.ts';
-import { checkFunction, checkTimeout, checkWaitOptions, type WaitOptions } from './options.ts';
+import { checkFunction, checkNames, checkTimeout, checkWaitOptions, type WaitOptions } from './options.ts';
 import { AsyncResult, type Callbacks } from './pool/async-result.ts';
 import { Engine } from './pool/engine.ts';
 import type { Runner, WorkerStats } from './pool/runner.ts';
@@ -73,6 +73,19 @@ export interface PoolStats {
   readonly restarts: number;
 }
 
+const POOL_OPTIONS = [
+  'initializer',
+  'initargs',
+  'maxTasksPerChild',
+  'maxMemoryPerChild',
+  'context',
+  'retryLost',
+  'functions',
+  'prefixOutput',
+];
+
+const MAP_OPTIONS = ['chunksize', 'progress'];
+
 /** Chunks for each worker, if the caller does not say how long they are. */
 const CHUNKS_PER_WORKER = 4;
 /** Chunks for each worker that `imap` has under way or unread. */
@@ -121,7 +134,14 @@ export abstract class AnyPool {
     options: ApplyOptions<Awaited<R>> = {},
   ): AsyncResult<Awaited<R>> {
     const runner = this.#open('applyAsync()');
-    const { timeoutMs, signal, retries } = checkLimits(options, this.#retryLost);
+    const { timeoutMs, signal, retries } = checkLimits(
+      options,
+      this.#retryLost,
+      'applyAsync()',
+      'kwargs',
+      'callback',
+      'errorCallback',
+    );
     checkCallbacks(options);
     if (!Array.isArray(args)) throw invalidArgument(`args must be an array, not ${inspect(args)}`);
     const { kwargs } = options;
@@ -193,7 +213,14 @@ export abstract class AnyPool {
   ): AsyncResult<Awaited<R>[]> {
     const runner = this.#open(what);
     const all = typeof options === 'number' ? { chunksize: options } : (options ?? {});
-    const { timeoutMs, signal, retries } = checkLimits(all, this.#retryLost);
+    const { timeoutMs, signal, retries } = checkLimits(
+      all,
+      this.#retryLost,
+      what,
+      ...MAP_OPTIONS,
+      'callback',
+      'errorCallback',
+    );
     checkCallbacks(all);
     checkProgress(all.progress);
     const chunksize = checkCount(all.chunksize, 'chunksize', 0);
@@ -251,7 +278,7 @@ export abstract class AnyPool {
   ): ImapIterator<Awaited<R>> {
     const runner = this.#open(what);
     const all: ImapOptions = typeof options === 'number' ? { chunksize: options } : (options ?? {});
-    const { timeoutMs, signal, retries } = checkLimits(all, this.#retryLost);
+    const { timeoutMs, signal, retries } = checkLimits(all, this.#retryLost, what, ...MAP_OPTIONS, 'buffersize');
     checkProgress(all.progress);
     const chunksize = checkCount(all.chunksize, 'chunksize', 1);
     const ahead = checkCount(all.buffersize, 'buffersize', chunksize * CHUNKS_AHEAD * this.#processes);
@@ -395,6 +422,7 @@ export class Pool extends AnyPool {
     if (typeof options !== 'object' || options === null) {
       throw invalidArgument(`new Pool() takes the number of workers and { initializer, … }, not ${inspect(options)}`);
     }
+    checkNames(options, POOL_OPTIONS, 'new Pool()');
     const {
       initializer,
       initargs = [],
@@ -414,7 +442,7 @@ export class Pool extends AnyPool {
     if (maxMemoryPerChild !== undefined && !(typeof maxMemoryPerChild === 'number' && maxMemoryPerChild > 0)) {
       throw invalidArgument(`maxMemoryPerChild must be a number of bytes, not ${inspect(maxMemoryPerChild)}`);
     }
-    const { retries } = checkLimits({ retryLost }, 0);
+    const { retries } = checkLimits({ retryLost }, 0, 'new Pool()');
     const engine = new Engine({
       title: 'Pool',
       processes: size,

@@ -13,7 +13,7 @@ import { channels } from './diagnostics.ts';
 import { InterruptedError, ProcessError, invalidArgument } from './errors.ts';
 import { DEFAULT_QUIET_TIMEOUT_MS, checkMainThread, type Child } from './fork/fork.ts';
 import { native } from './native.ts';
-import { checkFunction, checkTimeout, checkWaitOptions, type WaitOptions } from './options.ts';
+import { checkFunction, checkNames, checkTimeout, checkWaitOptions, type WaitOptions } from './options.ts';
 import { handedTo, receiversIn } from './shared/handed-to.ts';
 import { importedTarget, type ImportedTarget } from './spawn/imported-target.ts';
 import { checkNotImporting } from './spawn/importing.ts';
@@ -45,6 +45,8 @@ export interface ProcessOptions<A extends unknown[] = unknown[]> {
   /** A context from `getContext()`, whose start method is used. @default the start method in use at `start()` */
   readonly ctx?: Context | undefined;
 }
+
+const OPTIONS = ['target', 'args', 'kwargs', 'name', 'daemon', 'quietTimeoutMs', 'ctx'];
 
 interface ProcessEvents {
   exit: [exitCode: number, signal: string | null];
@@ -119,6 +121,7 @@ export class Process<A extends unknown[] = never[]> extends EventEmitter<Process
     if (typeof options !== 'object' || options === null) {
       throw invalidArgument(`new Process() takes one object { target, args, … }, not ${inspect(options)}`);
     }
+    checkNames(options, OPTIONS, 'new Process()');
     const { target, args = [], kwargs, name, daemon, quietTimeoutMs = DEFAULT_QUIET_TIMEOUT_MS, ctx } = options;
     const callable = typeof target === 'object' && target !== null ? importedTarget(target) : target;
     checkFunction(callable, 'target');

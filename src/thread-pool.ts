@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 
 import { invalidArgument } from './errors.ts';
 import { AnyPool } from './pool.ts';
+import { checkNames } from './options.ts';
 import { checkCallable, checkCount, type Callable } from './pool/options.ts';
 import { ThreadRunner } from './pool/thread-runner.ts';
 import { processCpuCount } from './pool/usable-cpus.ts';
@@ -22,8 +23,7 @@ export interface ThreadPoolOptions {
  * arguments and results go by structured clone, and `SharedArrayBuffer`s are shared.
  *
  * Different from Python: threads of Node's share no variables, so that functions must be exported by their module, as under `spawn`. A
- * task that is given up is ended, with its thread. A call that blocks does not notice a thread that runs out of memory: prefer the
- * Async twins.
+ * task that is given up is ended, with its thread.
  */
 export class ThreadPool extends AnyPool {
   /**
@@ -37,6 +37,7 @@ export class ThreadPool extends AnyPool {
         `new ThreadPool() takes the number of threads and { initializer, … }, not ${inspect(options)}`,
       );
     }
+    checkNames(options, ['initializer', 'initargs'], 'new ThreadPool()');
     const { initializer, initargs = [] } = options;
     if (!Array.isArray(initargs)) throw invalidArgument(`initargs must be an array, not ${inspect(initargs)}`);
     const size = checkCount(threads, 'threads', processCpuCount());

@@ -13,22 +13,12 @@ def target():
     pass
 
 
-def sample_process():
+def sample_process(method="fork"):
+    if method != "fork":
+        sleep(0.01)  # as for ours: starts are some time apart
+    context = multiprocessing.get_context(method)
     started = perf_counter_ns()
     process = context.Process(target=target)
-    process.start()
-    process.join()
-    ns = perf_counter_ns() - started
-    if process.exitcode != 0:
-        raise RuntimeError(f"the child ended with {process.exitcode}")
-    return {"ns": ns}
-
-
-def sample_forkserver():
-    # As for ours: starts are some time apart.
-    sleep(0.01)
-    started = perf_counter_ns()
-    process = multiprocessing.get_context("forkserver").Process(target=target)
     process.start()
     process.join()
     ns = perf_counter_ns() - started
@@ -95,7 +85,12 @@ def answer(value):
 
 
 def serve():
-    samples = {"process": sample_process, "fork": sample_fork, "forkserver": sample_forkserver}
+    samples = {
+        "process": sample_process,
+        "forkserver": lambda: sample_process("forkserver"),
+        "spawn": lambda: sample_process("spawn"),
+        "fork": sample_fork,
+    }
     answer({"ready": True})
     while line := sys.stdin.readline():
         words = line.split()
@@ -113,5 +108,4 @@ def serve():
 
 
 if __name__ == "__main__":
-    context = multiprocessing.get_context("fork")
     serve()

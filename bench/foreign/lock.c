@@ -1,4 +1,6 @@
-// Samples of a sem_t in shared memory on request: the floor. See bench/harness/helper.ts for the protocol.
+// Samples of a sem_t in shared memory on request, and of a recursive mutex: the floor. See bench/harness/helper.ts for the protocol.
+#define _GNU_SOURCE
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +12,13 @@
 
 struct shared {
   sem_t lock, ping, pong;
-  volatile int ready, go;
+  pthread_mutex_t mutex;
+  pthread_barrier_t gate;
+  volatile int ready;
   volatile long counter;
 };
+
+#define WARM_UP 2000 // what is done before the measured
 
 static double now(void) {
   struct timespec time;
@@ -27,46 +33,72 @@ static void pairs(sem_t *lock, long count) {
   }
 }
 
+static void mutex_pairs(pthread_mutex_t *mutex, long count) {
+  for (long i = 0; i < count; i++) {
+    pthread_mutex_lock(mutex);
+    pthread_mutex_unlock(mutex);
+  }
+}
+
+static void increments(struct shared *shared, long count) {
+  for (long i = 0; i < count; i++) {
+    sem_wait(&shared->lock);
+    shared->counter++;
+    sem_post(&shared->lock);
+  }
+}
+
 static double contended(struct shared *shared, long processes, long count) {
+  pthread_barrierattr_t attributes;
+  pthread_barrierattr_init(&attributes);
+  pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+  pthread_barrier_init(&shared->gate, &attributes, processes + 1);
   for (long i = 0; i < processes; i++) {
     if (fork() == 0) {
+      increments(shared, WARM_UP);
       __sync_fetch_and_add(&shared->ready, 1);
-      while (!shared->go) usleep(100);
-      for (long j = 0; j < count; j++) {
-        sem_wait(&shared->lock);
-        shared->counter++;
-        sem_post(&shared->lock);
-      }
+      pthread_barrier_wait(&shared->gate);
+      increments(shared, count);
+      pthread_barrier_wait(&shared->gate); // the start and the end of a process are not measured
       _exit(0);
     }
   }
-  while (shared->ready < processes) usleep(100);
+  while (shared->ready < processes) usleep(1000);
   double started = now();
-  shared->go = 1;
-  for (long i = 0; i < processes; i++) wait(NULL);
+  pthread_barrier_wait(&shared->gate);
+  pthread_barrier_wait(&shared->gate);
   double ns = (now() - started) / (processes * count);
-  if (shared->counter != processes * count) exit(1);
+  for (long i = 0; i < processes; i++) wait(NULL);
+  if (shared->counter != processes * (count + WARM_UP)) exit(1);
   return ns;
 }
 
 static double handover(struct shared *shared, long count) {
   if (fork() == 0) {
-    for (long i = 0; i < count; i++) {
+    for (long i = 0; i < WARM_UP + count; i++) {
       sem_wait(&shared->ping);
       sem_post(&shared->pong);
     }
     _exit(0);
   }
-  sem_post(&shared->ping);
-  sem_wait(&shared->pong);
-  double started = now();
-  for (long i = 1; i < count; i++) {
+  double started = 0;
+  for (long i = 0; i < WARM_UP + count; i++) {
+    if (i == WARM_UP) started = now();
     sem_post(&shared->ping);
     sem_wait(&shared->pong);
   }
-  double ns = (now() - started) / (count - 1);
+  double ns = (now() - started) / count;
   wait(NULL);
   return ns;
+}
+
+static void make_recursive(pthread_mutex_t *mutex) {
+  pthread_mutexattr_t attributes;
+  pthread_mutexattr_init(&attributes);
+  pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+  pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+  pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+  pthread_mutex_init(mutex, &attributes);
 }
 
 int main(void) {
@@ -77,12 +109,16 @@ int main(void) {
   while (fgets(line, sizeof line, stdin)) {
     struct shared *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     sem_init(&shared->lock, 1, 1);
+    make_recursive(&shared->mutex);
     sem_init(&shared->ping, 1, 0);
     sem_init(&shared->pong, 1, 0);
     double ns;
     if (sscanf(line, "pair %19s %ld", kind, &first) == 2) {
       double started = now();
-      pairs(&shared->lock, first);
+      if (strcmp(kind, "RLock") == 0)
+        mutex_pairs(&shared->mutex, first);
+      else
+        pairs(&shared->lock, first);
       ns = (now() - started) / first;
     } else if (sscanf(line, "contended %ld %ld", &first, &second) == 2) {
       ns = contended(shared, first, second);

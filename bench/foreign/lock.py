@@ -3,9 +3,12 @@
 import json
 import multiprocessing
 import sys
-from time import perf_counter_ns
+from time import perf_counter_ns, sleep
 
 context = multiprocessing.get_context("fork")
+
+# What is done before the measured.
+WARM_UP = 2000
 
 
 def pairs(lock, count):
@@ -27,23 +30,32 @@ def sample_contended(processes, count):
     counter = context.Value("i", 0, lock=False)
     gate = context.Barrier(processes + 1)
 
+    def increments(number):
+        for _ in range(number):
+            lock.acquire()
+            counter.value += 1
+            lock.release()
+
     def work():
+        increments(WARM_UP)
         gate.wait()
-        for _ in range(count):
-            with lock:
-                counter.value += 1
+        increments(count)
+        gate.wait()  # the start and the end of a process are not measured
 
     children = [context.Process(target=work) for _ in range(processes)]
     for child in children:
         child.start()
-    gate.wait()
+    while gate.n_waiting < processes:
+        sleep(0.001)
     started = perf_counter_ns()
+    gate.wait()
+    gate.wait()
+    ns = perf_counter_ns() - started
     for child in children:
         child.join()
-    ns = perf_counter_ns() - started
     if any(child.exitcode != 0 for child in children):
         raise RuntimeError("a child has failed")
-    if counter.value != processes * count:
+    if counter.value != processes * (count + WARM_UP):
         raise RuntimeError("updates were lost")
     return {"ns": ns / (processes * count)}
 
@@ -52,21 +64,20 @@ def sample_handover(count):
     ping, pong = context.Semaphore(0), context.Semaphore(0)
 
     def echo():
-        for _ in range(count):
+        for _ in range(WARM_UP + count):
             ping.acquire()
             pong.release()
 
     child = context.Process(target=echo)
     child.start()
-    ping.release()
-    pong.acquire()
-    started = perf_counter_ns()
-    for _ in range(count - 1):
+    for i in range(WARM_UP + count):
+        if i == WARM_UP:
+            started = perf_counter_ns()
         ping.release()
         pong.acquire()
     ns = perf_counter_ns() - started
     child.join()
-    return {"ns": ns / (count - 1)}
+    return {"ns": ns / count}
 
 
 def sample_increment(count):

@@ -6,7 +6,7 @@ See bench/harness/helper.ts for the protocol.
 import json
 import multiprocessing
 import sys
-from time import perf_counter_ns
+from time import perf_counter_ns, sleep
 
 context = multiprocessing.get_context("fork")
 
@@ -20,6 +20,9 @@ def item_of(kind):
 
 
 BATCH = 1000
+# Messages before the measured ones.
+WARM_UP = 4000
+WARM_UP_BYTES = 128 << 20
 NEVER = 1e6
 
 
@@ -66,35 +69,42 @@ def sample_stream(name, kind, producers, consumers, count):
     in_batches = name.endswith("batches")
     gate = context.Barrier(producers + consumers + 1)
     item = item_of(kind)
+    warm_up = WARM_UP_BYTES // len(item) if isinstance(item, bytes) else WARM_UP
 
-    def put():
-        gate.wait()
+    def put_all(number):
         if in_batches:
-            for _ in range(count // producers // BATCH):
+            for _ in range(number // BATCH):
                 queue.put_many([item] * BATCH)
         else:
-            for _ in range(count // producers):
+            for _ in range(number):
                 queue.put(item)
 
-    def get():
-        gate.wait()
-        left = count // consumers
-        while left > 0:
+    def get_all(number):
+        while number > 0:
             if in_batches:
-                left -= len(queue.get_many(min(left, BATCH)))
+                number -= len(queue.get_many(min(number, BATCH)))
             else:
                 queue.get()
-                left -= 1
+                number -= 1
 
-    children = [context.Process(target=put) for _ in range(producers)]
-    children += [context.Process(target=get) for _ in range(consumers)]
+    def work(part, sharers):
+        part(warm_up // sharers)
+        gate.wait()
+        part(count // sharers)
+        gate.wait()  # the start and the end of a process are not measured
+
+    children = [context.Process(target=work, args=(put_all, producers)) for _ in range(producers)]
+    children += [context.Process(target=work, args=(get_all, consumers)) for _ in range(consumers)]
     for child in children:
         child.start()
-    gate.wait()
+    while gate.n_waiting < len(children):
+        sleep(0.001)
     started = perf_counter_ns()
+    gate.wait()
+    gate.wait()
+    ns = perf_counter_ns() - started
     for child in children:
         child.join()
-    ns = perf_counter_ns() - started
     if any(child.exitcode != 0 for child in children):
         raise RuntimeError("a child has failed")
     return {"ns": ns / count}
@@ -104,20 +114,19 @@ def sample_roundtrip(name, count):
     there, back = makers[name](), makers[name]()
 
     def echo():
-        for _ in range(count):
+        for _ in range(WARM_UP + count):
             back.put(there.get())
 
     child = context.Process(target=echo)
     child.start()
-    there.put(0)
-    back.get()
-    started = perf_counter_ns()
-    for i in range(count - 1):
+    for i in range(WARM_UP + count):
+        if i == WARM_UP:
+            started = perf_counter_ns()
         there.put(i)
         back.get()
     ns = perf_counter_ns() - started
     child.join()
-    return {"ns": ns / (count - 1)}
+    return {"ns": ns / count}
 
 
 def answer(value):

@@ -15,14 +15,15 @@ export const PYTHON_PROCESS = 'python-process';
 export const PYTHON_FORK = 'python-fork';
 
 export const contenders: readonly Contender[] = [
-  { id: OURS, label: 'new Process(…), start(), join()', program: 'ours', sample: 'process' },
-  { id: 'forkserver', label: 'the same, forkserver with a spare', program: 'ours', sample: 'forkserver' },
-  { id: 'forkserver-many', label: 'the same, 20 at once, for each', program: 'ours', sample: 'forkserver-many' },
-  { id: 'spawn', label: 'the same, spawn', program: 'ours', sample: 'spawn-process' },
+  { id: OURS, label: 'our Process, fork', program: 'ours', sample: 'process' },
+  { id: 'forkserver', label: 'our Process, forkserver', program: 'ours', sample: 'forkserver' },
+  { id: 'forkserver-many', label: 'our Process, forkserver, 20 at once', program: 'ours', sample: 'forkserver-many' },
+  { id: 'spawn', label: 'our Process, spawn', program: 'ours', sample: 'spawn-process' },
   { id: 'node', label: 'node -e 0', program: 'rivals', sample: 'node-e-0' },
-  { id: 'fork', label: 'fork(), _exit(), waitpid()', program: 'ours', sample: 'fork' },
+  { id: 'fork', label: 'our fork(), _exit, waitpid', program: 'ours', sample: 'fork' },
   { id: PYTHON_PROCESS, label: 'Python multiprocessing, fork', program: 'python', sample: 'process' },
   { id: 'python-forkserver', label: 'Python multiprocessing, forkserver', program: 'python', sample: 'forkserver' },
+  { id: 'python-spawn', label: 'Python multiprocessing, spawn', program: 'python', sample: 'spawn' },
   { id: PYTHON_FORK, label: 'Python os.fork, _exit, waitpid', program: 'python', sample: 'fork' },
   {
     id: 'child-process-fork',

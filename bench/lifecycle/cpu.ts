@@ -1,5 +1,5 @@
 import { type Answer, Helper, Unavailable } from '../harness/helper.ts';
-import { bad, duration, good, type SectionResult, unmeasured } from '../harness/report.ts';
+import { bad, duration, good, type SectionResult, unmeasured } from '../harness/section.ts';
 import { median, quantile } from '../harness/statistics.ts';
 import type { Context } from './context.ts';
 import { kernels } from './kernels.ts';
@@ -92,6 +92,15 @@ function report(results: ReadonlyMap<string, readonly Round[]>, failures: readon
     ]),
     notes: [],
     failures,
+    unit: 'times',
+    measured: data.map(({ kind, hot: { median, p10, p90 } }) => ({
+      id: kind,
+      label: kind,
+      ours: true,
+      median,
+      p10,
+      p90,
+    })),
     data,
   };
 }

@@ -1,6 +1,6 @@
 import { Helper, Unavailable } from '../harness/helper.ts';
 import { memoryOf } from '../harness/memory.ts';
-import { megabytes, type SectionResult } from '../harness/report.ts';
+import { megabytes, type SectionResult } from '../harness/section.ts';
 import { median } from '../harness/statistics.ts';
 import type { Context } from './context.ts';
 import type { Programs } from './programs.ts';
@@ -18,9 +18,9 @@ interface Kind {
 }
 
 const kinds: readonly Kind[] = [
-  { id: 'fork', label: 'new Process, fork', program: 'ours' },
-  { id: 'forkserver', label: 'new Process, forkserver', program: 'ours' },
-  { id: 'spawn', label: 'new Process, spawn', program: 'ours' },
+  { id: 'fork', label: 'our Process, fork', program: 'ours' },
+  { id: 'forkserver', label: 'our Process, forkserver', program: 'ours' },
+  { id: 'spawn', label: 'our Process, spawn', program: 'ours' },
   { id: 'child_process.fork', label: 'child_process.fork', program: 'rivals' },
   { id: 'worker_threads', label: 'worker_threads (growth of the process)', program: 'rivals' },
   { id: 'python-fork', label: 'Python multiprocessing, fork', program: 'python' },
@@ -52,7 +52,20 @@ export async function memorySection(context: Context): Promise<SectionResult | u
     }
   }
   const rows = data.map((one) => [one.label, megabytes(one.privateBytes), megabytes(one.proportionalBytes)]);
-  return { id: 'memory', title: TITLE, head: ['', 'private', 'with its share'], rows, notes, failures, data };
+  return {
+    id: 'memory',
+    title: TITLE,
+    head: ['', 'private', 'with its share'],
+    rows,
+    notes,
+    failures,
+    unit: 'bytes',
+    measured: data.map(({ kind, label, privateBytes }) => {
+      const ours = kinds.find(({ id }) => id === kind)?.program === 'ours';
+      return { id: kind, label, ours, median: privateBytes };
+    }),
+    data,
+  };
 }
 
 async function measure(programs: Programs, program: keyof Programs, kind: string): Promise<Taken> {

@@ -1,10 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import type { Program } from '../harness/helper.ts';
-import { compile, foreign, pythonProgram } from '../harness/programs.ts';
+import { compile, foreign, nodeProgram, pythonProgram } from '../harness/programs.ts';
 
 /** The helper programs, found or built once for a whole run. */
 export interface Programs {
@@ -30,12 +29,10 @@ export function preparePrograms(python: string, cc: string): Programs {
   writeFileSync(emptyScript, '');
   const idleScript = path.join(directory, 'idle.cjs');
   writeFileSync(idleScript, IDLE);
-  const extension = path.extname(fileURLToPath(import.meta.url));
-  const nodeHelper = fileURLToPath(new URL(`./node-helper${extension}`, import.meta.url));
-  const node = (role: string): Program => ({
-    file: process.execPath,
-    args: [...process.execArgv, nodeHelper, role, emptyScript, path.join(directory, `${role}.json`), idleScript],
-  });
+  const node = (role: string): Program => {
+    const source = new URL('./node-helper.ts', import.meta.url);
+    return nodeProgram(source, role, emptyScript, path.join(directory, `${role}.json`), idleScript);
+  };
   return {
     ours: node('ours'),
     rivals: node('rivals'),

@@ -1,5 +1,5 @@
 import { Helper, numberIn } from '../harness/helper.ts';
-import { bad, duration, good, type SectionResult, unmeasured } from '../harness/report.ts';
+import { bad, duration, good, type SectionResult, unmeasured } from '../harness/section.ts';
 import { median, summarize } from '../harness/statistics.ts';
 import type { Parent } from './contenders.ts';
 import type { Context } from './context.ts';
@@ -24,7 +24,7 @@ interface Results {
  */
 export async function spawnSection(context: Context, parent: Parent): Promise<SectionResult | undefined> {
   const id = `spawn/${parent.id}`;
-  if (!context.selected(id)) return undefined;
+  if (!context.selected(`${id}/process`)) return undefined;
   const title = `child_process.spawn before and after ${FORKS} forks, ${parent.label(context.bytes)}`;
   try {
     return report(id, title, await measure(context, parent));

@@ -1,5 +1,5 @@
 import { Helper, numberIn, Unavailable } from '../harness/helper.ts';
-import { duration, type SectionResult, spread, unmeasured } from '../harness/report.ts';
+import { duration, type SectionResult, spread, unmeasured } from '../harness/section.ts';
 import { median, summarize } from '../harness/statistics.ts';
 import type { Parent } from './contenders.ts';
 import type { Context } from './context.ts';
@@ -18,7 +18,7 @@ const STAGES = [
 /** Where the time of `start()` and `join()` goes; nothing when the package was built without `lastForkTimings`. */
 export async function splitSection(context: Context, parent: Parent): Promise<SectionResult | undefined> {
   const id = `split/${parent.id}`;
-  if (!context.selected(id)) return undefined;
+  if (!context.selected(`${id}/process`)) return undefined;
   const title = `Where the time of start() and join() goes, ${parent.label(context.bytes)}`;
   try {
     const measured = await measure(context, parent);

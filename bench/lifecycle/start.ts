@@ -1,6 +1,7 @@
+import { rotated } from '../harness/compare.ts';
 import { numberIn } from '../harness/helper.ts';
 import type { Memory } from '../harness/memory.ts';
-import { duration, megabytes, ratio, type SectionResult, spread } from '../harness/report.ts';
+import { duration, megabytes, ratio, type SectionResult, spread } from '../harness/section.ts';
 import { summarize } from '../harness/statistics.ts';
 import { contenders, Entrant, fill, type Parent, PYTHON_FORK, PYTHON_PROCESS } from './contenders.ts';
 import type { Context } from './context.ts';
@@ -56,6 +57,11 @@ function report(id: string, parent: Parent, entrants: readonly Entrant[], contex
     failures: entrants.flatMap(({ contender, out }) =>
       out?.failed === true ? [`${contender.label}: ${out.reason}`] : [],
     ),
+    unit: 'ns',
+    measured: measured.map(({ contender, label, count, median, p10, p90 }) => {
+      const ours = contenders.find(({ id }) => id === contender)?.program === 'ours';
+      return { id: contender, label, ours, count, median, p10, p90 };
+    }),
     data: results,
   };
 }
@@ -67,9 +73,3 @@ const hugePages = ({ label, memory }: { label: string; memory: Memory | null }):
   (memory?.hugeBytes ?? 0) > 0.05 * (memory?.residentBytes ?? 0)
     ? [`${label}: ${megabytes(memory?.hugeBytes)} in huge pages, which a fork copies for next to nothing`]
     : [];
-
-/** Another contender goes first in each round. */
-function rotated<T>(items: readonly T[], by: number): T[] {
-  const first = by % items.length;
-  return [...items.slice(first), ...items.slice(0, first)];
-}

@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
 type Sample = (...words: string[]) => number | Promise<number>;
@@ -13,7 +14,7 @@ interface Pair {
 }
 
 const [role = ''] = process.argv.slice(2);
-/** Increments before the measured ones: a new process compiles first. */
+/** What is done before the measured: a new process compiles first. */
 const WARM_UP = 2000;
 const nanoseconds = (since: bigint): number => Number(process.hrtime.bigint() - since);
 
@@ -33,7 +34,7 @@ async function ours(): Promise<Record<string, Sample>> {
       pairs(lock, Number(words));
       return nanoseconds(started) / Number(words);
     },
-    contended(processes = '', count = '') {
+    async contended(processes = '', count = '') {
       const lock = new kinds.Lock();
       const counter = new RawValue('i32');
       const gate = new Barrier(Number(processes) + 1);
@@ -48,13 +49,16 @@ async function ours(): Promise<Record<string, Sample>> {
         increments(WARM_UP);
         gate.wait();
         increments(Number(count));
+        gate.wait(); // the start and the end of a process are not measured
       };
       const children = Array.from({ length: Number(processes) }, () => new Process({ target }));
       for (const child of children) child.start();
-      gate.wait();
+      while (gate.nWaiting < children.length) await delay(1);
       const started = process.hrtime.bigint();
-      for (const child of children) child.join();
+      gate.wait();
+      gate.wait();
       const ns = nanoseconds(started);
+      for (const child of children) child.join();
       if (children.some(({ exitCode }) => exitCode !== 0)) throw new Error('a child has failed');
       if (counter.value !== Number(processes) * (Number(count) + WARM_UP)) throw new Error('updates were lost');
       return ns / (Number(processes) * Number(count));
@@ -70,23 +74,23 @@ async function ours(): Promise<Record<string, Sample>> {
       const [ping, pong] = [new kinds.Semaphore(0), new kinds.Semaphore(0)];
       const child = new Process({
         target() {
-          for (let i = 0; i < count; i += 1) {
+          for (let i = 0; i < WARM_UP + count; i += 1) {
             ping.acquire();
             pong.release();
           }
         },
       });
       child.start();
-      ping.release();
-      pong.acquire();
-      const started = process.hrtime.bigint();
-      for (let i = 1; i < count; i += 1) {
+      let started = 0n;
+      for (let i = 0; i < WARM_UP + count; i += 1) {
+        if (i === WARM_UP) started = process.hrtime.bigint();
         ping.release();
         pong.acquire();
       }
       const ns = nanoseconds(started);
       child.join();
-      return ns / (count - 1);
+      if (child.exitCode !== 0) throw new Error('the child has failed');
+      return ns / count;
     },
   };
 }
@@ -99,12 +103,6 @@ const mutex = `
   };
   const release = (word) => {
     if (Atomics.exchange(word, 0, 0) === 2) Atomics.notify(word, 0, 1);
-  };
-  const pairs = (word, count) => {
-    for (let i = 0; i < count; i += 1) {
-      acquire(word);
-      release(word);
-    }
   };
   const increments = (words, count) => {
     for (let i = 0; i < count; i += 1) {
@@ -124,47 +122,70 @@ const mutex = `
     Atomics.add(semaphore, 0, 1);
     Atomics.notify(semaphore, 0, 1);
   };
+  const pairs = {
+    Lock(word, count) {
+      for (let i = 0; i < count; i += 1) {
+        acquire(word);
+        release(word);
+      }
+    },
+    Semaphore(word, count) {
+      give(word);
+      for (let i = 0; i < count; i += 1) {
+        take(word);
+        give(word);
+      }
+    },
+  };
 `;
 
-/** Runs `body` in as many threads, all of them at once. */
-async function inThreads(bodies: readonly string[], words: Int32Array): Promise<number> {
-  const gate = new Int32Array(new SharedArrayBuffer(8));
+/** Runs each body, which knows `words` and `count`, in a thread of its own, all of them at once. */
+async function inThreads(bodies: readonly string[], words: Int32Array, count: number): Promise<number> {
+  const [READY, GO, DONE] = [0, 1, 2];
+  const gate = new Int32Array(new SharedArrayBuffer(12));
   const workers = bodies.map(
     (body) =>
       new Worker(
         `const { workerData: [words, gate] } = require('node:worker_threads');
          ${mutex}
-         increments(new Int32Array(new SharedArrayBuffer(8)), ${WARM_UP});
-         Atomics.add(gate, 0, 1);
-         Atomics.wait(gate, 1, 0);
-         ${body}`,
+         const run = (count) => { ${body} };
+         run(${WARM_UP});
+         Atomics.add(gate, ${READY}, 1);
+         Atomics.wait(gate, ${GO}, 0);
+         run(${count});
+         Atomics.add(gate, ${DONE}, 1);
+         Atomics.notify(gate, ${DONE});`,
         { eval: true, workerData: [words, gate] },
       ),
   );
   const ends = workers.map((worker) => once(worker, 'exit'));
-  while (Atomics.load(gate, 0) < workers.length) await new Promise((resolve) => setTimeout(resolve, 1));
+  while (Atomics.load(gate, READY) < workers.length) await delay(1);
   const started = process.hrtime.bigint();
-  Atomics.store(gate, 1, 1);
-  Atomics.notify(gate, 1);
+  Atomics.store(gate, GO, 1);
+  Atomics.notify(gate, GO);
+  for (let done = 0; done < workers.length; done = Atomics.load(gate, DONE)) Atomics.wait(gate, DONE, done);
+  const ns = nanoseconds(started);
   await Promise.all(ends);
-  return nanoseconds(started);
+  return ns;
 }
 
 function threads(): Record<string, Sample> {
   const words = (count: number): Int32Array => new Int32Array(new SharedArrayBuffer(64 * count));
   return {
-    pair(_, count = '') {
-      const run = new Function('word', 'count', `${mutex} pairs(word, count);`) as (w: Int32Array, n: number) => void;
+    pair(kind = '', count = '') {
+      const source = `${mutex} pairs.${kind}(word, count);`;
+      const run = new Function('word', 'count', source) as (word: Int32Array, count: number) => void;
       const word = words(1);
       const started = process.hrtime.bigint();
       run(word, Number(count));
       return nanoseconds(started) / Number(count);
     },
-    async contended(number = '', count = '') {
+    async contended(threads = '', count = '') {
       const word = words(1);
-      const ns = await inThreads(Array<string>(Number(number)).fill(`increments(words, ${count});`), word);
-      if (word[1] !== Number(number) * Number(count)) throw new Error('updates were lost');
-      return ns / (Number(number) * Number(count));
+      const bodies = Array<string>(Number(threads)).fill('increments(words, count);');
+      const ns = await inThreads(bodies, word, Number(count));
+      if (word[1] !== Number(threads) * (Number(count) + WARM_UP)) throw new Error('updates were lost');
+      return ns / (Number(threads) * Number(count));
     },
     increment(count = '') {
       const word = words(1);
@@ -172,12 +193,12 @@ function threads(): Record<string, Sample> {
       for (let i = 0; i < Number(count); i += 1) Atomics.add(word, 0, 1);
       return nanoseconds(started) / Number(count);
     },
-    async handover(words2 = '') {
+    async handover(count = '') {
       const body = (first: string, second: string): string =>
         `const [ping, pong] = [words.subarray(0, 1), words.subarray(16, 17)];
-         for (let i = 0; i < ${Number(words2)}; i += 1) { ${first} ${second} }`;
-      const ns = await inThreads([body('give(ping);', 'take(pong);'), body('take(ping);', 'give(pong);')], words(2));
-      return ns / Number(words2);
+         for (let i = 0; i < count; i += 1) { ${first} ${second} }`;
+      const bodies = [body('give(ping);', 'take(pong);'), body('take(ping);', 'give(pong);')];
+      return (await inThreads(bodies, words(2), Number(count))) / Number(count);
     },
   };
 }

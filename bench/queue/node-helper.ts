@@ -1,44 +1,44 @@
 /**
- * The Node side of the samples: `ours` between processes, `batches` the same with `putMany` and `getMany`, `pipe` over a
- * connection, `threads` by messages between worker threads, `ipc` and `ipc-advanced` by the channel of `child_process.fork()` in its two serialisations. See
+ * The Node side of the samples. `queue`, `batches`, `async` and `pipe` are ours; `threads` and `threads-blocking` are messages between
+ * worker threads, `ipc` and `ipc-advanced` the channel of `child_process.fork()` in its two serialisations. See
  * ../harness/helper.ts for the protocol.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { Worker } from 'node:worker_threads';
+import { setTimeout as delay } from 'node:timers/promises';
+import { MessageChannel, Worker } from 'node:worker_threads';
 
 import { foreign } from '../harness/programs.ts';
+import { receive, send } from './blocking.ts';
+import { itemOf } from './item.ts';
 
 type Sample = (...words: string[]) => Promise<number>;
 
 const [role = ''] = process.argv.slice(2);
 const nanoseconds = (since: bigint): number => Number(process.hrtime.bigint() - since);
-/** Messages before the measured ones: a new process compiles first, and has memory to find that others have by then. */
-const WARM_UP = 3000;
+const WARM_UP = 4000;
 const WARM_UP_BYTES = 128 << 20;
 const BATCH = 1000;
+const FEW = 500;
 
-function itemOf(kind: string): unknown {
-  if (kind === 'int') return 42;
-  if (kind === 'object') return { id: 12345, name: 'a short name', value: 2.75, ok: true, tags: [1, 2, 3] };
-  return Buffer.alloc(Number(kind), 1);
+/** As many messages before the measured ones as a new process needs to compile, and to find the memory that others have by then. */
+const warmUpOf = (kind: string): number =>
+  Number.isNaN(Number(kind)) ? WARM_UP : Math.round(WARM_UP_BYTES / Number(kind));
+
+interface OurQueue {
+  put(item: unknown): void;
+  get(): unknown;
+  close(): void;
 }
 
-async function ours(way: 'queue' | 'batches' | 'pipe'): Promise<Record<string, Sample>> {
+async function ours(way: 'queue' | 'batches' | 'async' | 'pipe'): Promise<Record<string, Sample>> {
   const { Barrier, Pipe, Process, Queue } = await import('node-multiprocessing');
-  const inBatches = way === 'batches';
-  const queueOf = (): Pick<InstanceType<typeof Queue>, 'put' | 'putMany' | 'get' | 'getMany' | 'close'> => {
-    if (way !== 'pipe') return new Queue();
+  const pipe = (): OurQueue => {
     const [reader, writer] = Pipe(false);
-    const none = (): never => {
-      throw new Error('a pipe has no batches');
-    };
     return {
       put: (item) => writer.send(item),
       get: () => reader.recv(),
-      putMany: none,
-      getMany: none,
       close() {
         reader.close();
         writer.close();
@@ -48,50 +48,63 @@ async function ours(way: 'queue' | 'batches' | 'pipe'): Promise<Record<string, S
   const check = (children: readonly { exitCode: number | null }[]): void => {
     if (children.some(({ exitCode }) => exitCode !== 0)) throw new Error('a child has failed');
   };
+  const senders: Record<typeof way, (queue: OurQueue, item: unknown, count: number) => void> = {
+    queue(queue, item, count) {
+      for (let i = 0; i < count; i += 1) queue.put(item);
+    },
+    async: (...all) => senders.queue(...all),
+    pipe: (...all) => senders.queue(...all),
+    batches(queue, item, count) {
+      const batch = Array<unknown>(BATCH).fill(item);
+      for (let i = 0; i < count; i += BATCH) (queue as InstanceType<typeof Queue>).putMany(batch);
+    },
+  };
+  const receivers: Record<typeof way, (queue: OurQueue, count: number) => void | Promise<void>> = {
+    queue(queue, count) {
+      for (let i = 0; i < count; i += 1) queue.get();
+    },
+    pipe: (...all) => receivers.queue(...all),
+    async async(queue, count) {
+      for (let i = 0; i < count; i += 1) await (queue as InstanceType<typeof Queue>).getAsync();
+    },
+    batches(queue, count) {
+      for (let left = count; left > 0;) {
+        left -= (queue as InstanceType<typeof Queue>).getMany(Math.min(left, BATCH)).length;
+      }
+    },
+  };
+  const queueOf = (): OurQueue => (way === 'pipe' ? pipe() : new Queue());
   return {
     async stream(kind = '', ...words) {
       const [producers = 1, consumers = 1, count = 1] = words.map(Number);
       const queue = queueOf();
       const gate = new Barrier(producers + consumers + 1);
-      const warmUp = (item: unknown): void => {
-        const own = queueOf();
-        for (let i = 0; i < (Buffer.isBuffer(item) ? WARM_UP_BYTES / item.length : WARM_UP); i += 1) {
-          if (inBatches) {
-            own.putMany([item, item, item]);
-            own.getMany();
-          } else {
-            own.put(item);
-            own.get();
-          }
-        }
-        own.close();
+      const warmUp = way === 'batches' ? 4 * BATCH : warmUpOf(kind);
+      const producer = (): void => {
+        const item = itemOf(kind);
+        senders[way](queue, item, warmUp / producers);
+        gate.wait();
+        senders[way](queue, item, count / producers);
         gate.wait();
       };
-      const put = (): void => {
-        const item = itemOf(kind);
-        warmUp(item);
-        const batch = Array<unknown>(BATCH).fill(item);
-        const mine = count / producers;
-        if (inBatches) for (let i = 0; i < mine; i += BATCH) queue.putMany(batch);
-        else for (let i = 0; i < mine; i += 1) queue.put(item);
+      const consumer = async (): Promise<void> => {
+        await receivers[way](queue, warmUp / consumers);
+        gate.wait();
+        await receivers[way](queue, count / consumers);
+        gate.wait(); // the start and the end of a process are not measured
       };
-      const get = (): void => {
-        warmUp(itemOf(kind));
-        for (let left = count / consumers; left > 0;) {
-          if (inBatches) left -= queue.getMany(Math.min(left, BATCH)).length;
-          else {
-            queue.get();
-            left -= 1;
-          }
-        }
-      };
-      const targets = [...Array<() => void>(producers).fill(put), ...Array<() => void>(consumers).fill(get)];
+      const targets = [
+        ...Array<typeof producer>(producers).fill(producer),
+        ...Array<typeof consumer>(consumers).fill(consumer),
+      ];
       const children = targets.map((target) => new Process({ target }));
       for (const child of children) child.start();
-      gate.wait();
+      while (gate.nWaiting < children.length) await delay(1);
       const started = process.hrtime.bigint();
-      for (const child of children) child.join();
+      gate.wait();
+      gate.wait();
       const ns = nanoseconds(started);
+      for (const child of children) child.join();
       check(children);
       queue.close();
       return ns / count;
@@ -100,17 +113,24 @@ async function ours(way: 'queue' | 'batches' | 'pipe'): Promise<Record<string, S
       const count = Number(words);
       const [there, back] = [queueOf(), queueOf()];
       const total = WARM_UP + count;
+      let started = 0n;
       const child = new Process({
-        target() {
-          for (let i = 0; i < total; i += 1) back.put(there.get());
-        },
+        target:
+          way === 'async'
+            ? async () => {
+                for (let i = 0; i < total; i += 1) back.put(await (there as InstanceType<typeof Queue>).getAsync());
+              }
+            : () => {
+                for (let i = 0; i < total; i += 1) back.put(there.get());
+              },
       });
       child.start();
-      let started = 0n;
       for (let i = 0; i < total; i += 1) {
         if (i === WARM_UP) started = process.hrtime.bigint();
         there.put(i);
-        back.get();
+        // No turn of the event loop where nobody asked for one.
+        if (way === 'async') await (back as InstanceType<typeof Queue>).getAsync();
+        else back.get();
       }
       const ns = nanoseconds(started);
       child.join();
@@ -153,7 +173,7 @@ async function messages(peer: Peer): Promise<Record<string, Sample>> {
             };
           },
         );
-      await some(Math.min(count, 500));
+      await some(Math.min(count, FEW));
       return (await some(count)) / count;
     },
     async roundtrip(words = '') {
@@ -170,7 +190,7 @@ async function messages(peer: Peer): Promise<Record<string, Sample>> {
             };
           },
         );
-      await some(Math.min(count, 500));
+      await some(Math.min(count, FEW));
       return (await some(count)) / count;
     },
   };
@@ -200,6 +220,47 @@ async function threads(): Promise<Record<string, Sample>> {
   });
 }
 
+async function blockingThreads(): Promise<Record<string, Sample>> {
+  const { port1: port, port2: otherPort } = new MessageChannel();
+  const counts = new Int32Array(new SharedArrayBuffer(128));
+  const [requested, answered] = [counts.subarray(0, 1), counts.subarray(16, 17)];
+  const [requests, answers] = [
+    { port, sent: requested },
+    { port, sent: answered },
+  ];
+  const worker = new Worker(new URL('./blocking-worker.js', import.meta.url), {
+    workerData: { requests: { port: otherPort, sent: requested }, answers: { port: otherPort, sent: answered } },
+    transferList: [otherPort],
+  });
+  await once(worker, 'online');
+  return {
+    async stream(kind = '', _producers = '', _consumers = '', words = '') {
+      const some = (count: number): number => {
+        const started = process.hrtime.bigint();
+        send(requests, { kind, count });
+        for (let i = 0; i < count; i += 1) receive(answers);
+        return nanoseconds(started);
+      };
+      const count = Number(words);
+      some(Math.min(count, FEW));
+      return some(count) / count;
+    },
+    async roundtrip(words = '') {
+      const some = (count: number): number => {
+        const started = process.hrtime.bigint();
+        for (let i = 0; i < count; i += 1) {
+          send(requests, i);
+          receive(answers);
+        }
+        return nanoseconds(started);
+      };
+      const count = Number(words);
+      some(Math.min(count, FEW));
+      return some(count) / count;
+    },
+  };
+}
+
 async function ipc(serialization: 'json' | 'advanced'): Promise<Record<string, Sample>> {
   const child: ChildProcess = fork(foreign('ipc-echo.cjs'), [echo], { serialization });
   process.once('exit', () => child.kill());
@@ -211,10 +272,12 @@ async function ipc(serialization: 'json' | 'advanced'): Promise<Record<string, S
 }
 
 const roles: Record<string, () => Promise<Record<string, Sample>>> = {
-  ours: () => ours('queue'),
+  queue: () => ours('queue'),
   batches: () => ours('batches'),
+  async: () => ours('async'),
   pipe: () => ours('pipe'),
   threads,
+  'threads-blocking': blockingThreads,
   ipc: () => ipc('json'),
   'ipc-advanced': () => ipc('advanced'),
 };

@@ -133,7 +133,7 @@ export async function waitForFuturesAsync<F extends Future>(
   futures: Iterable<F>,
   options: WaitOptions & { readonly returnWhen?: ReturnWhen | undefined } = {},
 ): Promise<DoneAndNotDone<F>> {
-  const { timeoutMs, signal } = checkWaitOptions(options);
+  const { timeoutMs, signal } = checkWaitOptions(options, 'returnWhen');
   const { returnWhen = ALL_COMPLETED } = options;
   const when = check(returnWhen);
   const awaited = new Awaited(futures, 'waitAsync()');

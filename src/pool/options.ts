@@ -4,7 +4,7 @@
 import { inspect } from 'node:util';
 
 import { invalidArgument } from '../errors.ts';
-import { checkFunction, checkInteger, checkTimeout } from '../options.ts';
+import { checkFunction, checkInteger, checkNames, checkTimeout } from '../options.ts';
 import { importedTarget, type ImportedTarget } from '../spawn/imported-target.ts';
 import type { AnyFunction } from './functions.ts';
 import type { Progress } from './progress.ts';
@@ -60,9 +60,12 @@ export function checkCount(value: unknown, name: string, otherwise: number): num
 export function checkLimits(
   options: TaskLimits,
   retryLost: number,
+  what: string,
+  ...others: string[]
 ): { timeoutMs: number; signal: AbortSignal | undefined; retries: number } {
   if (typeof options !== 'object' || options === null)
-    throw invalidArgument(`expected options, not ${inspect(options)}`);
+    throw invalidArgument(`${what}: expected options, not ${inspect(options)}`);
+  checkNames(options, ['timeoutMs', 'signal', 'retryLost', ...others], what);
   const { signal, timeoutMs, retryLost: retries = retryLost } = options;
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw invalidArgument(`signal must be an AbortSignal, not ${inspect(signal)}`);

@@ -1,10 +1,27 @@
+import { stripVTControlCharacters } from 'node:util';
+
 import Table from 'cli-table3';
 import pc from 'picocolors';
 
 import { Unavailable } from './helper.ts';
 import type { Range } from './statistics.ts';
 
-/** What a section hands back: a table for people, `data` for programs (`--json`). */
+/** What the values of a section are: times and sizes are better when small, `times` (a speed) when large. */
+export type Unit = 'ns' | 'bytes' | 'times';
+
+/** One contender's figures. */
+export interface Measured {
+  readonly id: string;
+  readonly label: string;
+  /** Of this package. */
+  readonly ours: boolean;
+  readonly median: number;
+  readonly p10?: number;
+  readonly p90?: number;
+  readonly count?: number;
+}
+
+/** What a section hands back: a table for people, and the figures themselves. */
 export interface SectionResult {
   readonly id: string;
   readonly title: string;
@@ -14,12 +31,15 @@ export interface SectionResult {
   readonly notes: readonly string[];
   /** What should have been measured and went wrong. */
   readonly failures: readonly string[];
+  readonly unit?: Unit;
+  readonly measured?: readonly Measured[];
+  /** Every sample, for `--json`. */
   readonly data: unknown;
 }
 
 const NOTHING = '–';
 
-/** Nanoseconds as µs or ms with three significant digits. */
+/** A time in the unit that suits it, with three significant digits. */
 export function duration(ns: number | undefined): string {
   if (ns === undefined || !Number.isFinite(ns)) return NOTHING;
   const [scale, unit] = unitOf(ns);
@@ -42,6 +62,14 @@ export function megabytes(bytes: number | undefined): string {
   const value = bytes / 1e6;
   return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} MB`;
 }
+
+const formats: Readonly<Record<Unit, (value: number) => string>> = {
+  ns: duration,
+  bytes: megabytes,
+  times: (value) => `${value.toFixed(2)} ×`,
+};
+
+export const inUnit = (value: number, unit: Unit): string => formats[unit](value);
 
 export const good = (text: string): string => pc.green(text);
 export const bad = (text: string): string => pc.red(text);
@@ -66,8 +94,12 @@ export function printSection(section: SectionResult): void {
   for (const failure of section.failures) console.log(bad(`  FAILED: ${failure}`));
 }
 
+export const plain = (text: string): string => stripVTControlCharacters(text);
+
 function unitOf(ns: number): [scale: number, unit: string] {
-  return Math.abs(ns) < 1e6 ? [1e3, 'µs'] : [1e6, 'ms'];
+  const size = Math.abs(ns);
+  if (size < 1e3) return [1, 'ns'];
+  return size < 1e6 ? [1e3, 'µs'] : [1e6, 'ms'];
 }
 
 function digits(value: number): string {
