@@ -10,7 +10,7 @@ const HERE = at('scripts', 'smoke');
 /** A watchdog for hangs. */
 const TIMEOUT_MS = 5 * 60_000;
 /** Tools that the repository has anyway, in the versions of its package.json. */
-const OWN_TOOLS = ['@types/node', 'esbuild', 'tsx', 'typescript', 'vitest'];
+const OWN_TOOLS = ['@types/node', '@typescript/native', 'esbuild', 'tsx', 'typescript', 'vitest'];
 
 /** Installs the tarballs into a new project. No script of any package runs, so there is none that could compile. */
 export async function createApp(folder, tarballs) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { Pool, Process, ProcessPoolExecutor, ThreadPool } from '../../src/index.ts';
 import { checkFunction, checkInteger, checkTimeout, checkWaitOptions } from '../../src/options.ts';
 
 const invalid = expect.objectContaining({ code: 'ERR_MP_INVALID_ARG' });
@@ -22,6 +23,32 @@ describe('timeouts', () => {
     expect(() => checkTimeout(given, 'patience')).toThrow(invalid);
     expect(() => checkTimeout(given, 'patience')).toThrow(/patience/);
     expect(() => checkTimeout(given)).toThrow(TypeError);
+  });
+});
+
+describe('options of other names', () => {
+  it.each([
+    ['Process', { traget: () => {} }, () => new Process({ traget: () => {} } as object)],
+    ['Pool', { maxtasksperchild: 1 }, () => new Pool(1, { maxtasksperchild: 1 } as object)],
+    ['ThreadPool', { functions: [] }, () => new ThreadPool(1, { functions: [] } as object)],
+    ['ProcessPoolExecutor', { processes: 2 }, () => new ProcessPoolExecutor({ processes: 2 } as object)],
+    ['a waiting call', { timeout: 1 }, () => checkWaitOptions({ timeout: 1 } as object)],
+  ])('%s: %o is refused', (_, options, make) => {
+    expect(make).toThrow(invalid);
+    expect(make).toThrow(Object.keys(options)[0]);
+  });
+
+  it('calls of a pool refuse them, too', () => {
+    const pool = new Pool(1);
+    for (const call of [
+      () => pool.mapAsync(String, [1], { chunkSize: 2 } as object),
+      () => pool.applyAsync(String, [], { timeout: 2 } as object),
+      () => pool.imap(String, [1], { callback: () => {} } as object),
+    ]) {
+      expect(call).toThrow(invalid);
+    }
+    pool.terminate();
+    expect(pool.join()).toBe(true);
   });
 });
 

@@ -1,4 +1,4 @@
-// The declarations, read in full by the compiler that we use and by the oldest one that is supported.
+// The declarations, read in full by the compilers that we use and by the oldest one that is supported.
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -15,18 +15,18 @@ const COMMON = {
 
 export async function types(app) {
   copyFileSync(join(app.folder, 'exercise.ts'), join(app.folder, 'exercise.cts'));
-  await Promise.all(['typescript', 'typescript-oldest'].map((compiler) => check(app, compiler)));
+  await Promise.all(['@typescript/native', 'typescript', 'typescript-oldest'].map((compiler) => check(app, compiler)));
 }
 
 async function check(app, compiler) {
   // TypeScript lets `require()` have an ES module from 5.8 on.
-  const files = compiler === 'typescript' ? ['exercise.ts', 'exercise.cts'] : ['exercise.ts'];
+  const files = compiler === 'typescript-oldest' ? ['exercise.ts'] : ['exercise.ts', 'exercise.cts'];
   for (const [module, moduleResolution] of [
     ['nodenext', 'nodenext'],
     ['esnext', 'bundler'],
   ]) {
     const compilerOptions = { ...COMMON, module, moduleResolution };
-    const config = app.write(`tsconfig.${compiler}.json`, JSON.stringify({ compilerOptions, files }));
+    const config = app.write(`tsconfig.${compiler.replace('/', '-')}.json`, JSON.stringify({ compilerOptions, files }));
     await app.node(app.tool(`${compiler}/bin/tsc`), '-p', config);
   }
 }
