@@ -25,19 +25,28 @@ function check(file) {
   const libc = /\.linux-\w+-(gnu|musl)\.node$/.exec(file)?.[1];
   if (!libc || !existsSync(file)) throw new Failure(`glibc: ${file} is no addon for Linux.`);
   // Of the machine's own linker, which knows the files of other processors too.
-  const { stdout, stderr, status, error } = spawnSync('readelf', ['--wide', '--dynamic', '--version-info', file], {
-    encoding: 'utf8',
-  });
+  const { stdout, stderr, status, error } = spawnSync(
+    'readelf',
+    ['--wide', '--dynamic', '--dyn-syms', '--version-info', file],
+    {
+      encoding: 'utf8',
+    },
+  );
   if (status !== 0) throw new Failure(`glibc: readelf failed: ${error?.message ?? stderr.trim()}`);
   const libraries = [...stdout.matchAll(/\(NEEDED\).*\[(.+)\]/g)].map(([, name]) => name);
   const versions = [...stdout.matchAll(/Name: GLIBC_(\d[\d.]*)/g)].map(([, version]) => version).sort(compare);
   const newest = versions.at(-1);
+  // What zig does not find in that glibc it leaves to be found without a version, and then a newer one is needed all the same.
+  const unversioned = [...stdout.matchAll(/ GLOBAL +DEFAULT +UND ([^@\s]+)$/gm)].map(([, name]) => name);
 
   const problems = libraries.filter((name) => !LIBRARIES[libc].test(name)).map((name) => `needs ${name}`);
   if (libraries.length === 0) problems.push('names no library at all');
   if (libc === 'gnu' && !newest) problems.push('names no version of glibc');
   if (libc === 'gnu' && newest && compare(newest, OLDEST_GLIBC) > 0) {
     problems.push(`needs glibc ${newest}, and ${OLDEST_GLIBC} is promised`);
+  }
+  if (libc === 'gnu' && unversioned.length > 0) {
+    problems.push(`needs what glibc ${OLDEST_GLIBC} does not have: ${unversioned.join(' ')}`);
   }
   if (libc === 'musl' && newest) problems.push(`needs glibc ${newest}`);
   console.log(`glibc: ${basename(file)}: ${newest ? `glibc ${newest}` : 'no glibc'}, ${libraries.join(' ')}`);
