@@ -20,7 +20,7 @@ use node_multiprocessing_core::uv::child_loop::{self, ChildLoop, Pending};
 use node_multiprocessing_core::uv::ffi::{Handle, HandleMemory, Loop, uv};
 use node_multiprocessing_core::uv::silence;
 use node_multiprocessing_core::v8::isolate::{self, Unwinding};
-use node_multiprocessing_core::v8::{inspector, layout, platform, random};
+use node_multiprocessing_core::v8::{inspector, platform, random};
 use node_multiprocessing_core::{Error, sys};
 
 use super::callback::{Callback, Scope};
@@ -60,7 +60,7 @@ struct Rebirth {
 #[cfg(target_os = "linux")]
 #[napi_derive::module_init]
 fn prepare() {
-    let _ = layout::keep_heap_together();
+    let _ = node_multiprocessing_core::v8::layout::keep_heap_together();
 }
 
 /// One condition of a safe fork and whether this system meets it.

@@ -1,17 +1,15 @@
 //! Random bytes from the kernel, which no two processes share.
 
+use nix::errno::Errno;
+
 use crate::error::{Error, Result};
 
 /// Fills `bytes`.
 pub fn fill(bytes: &mut [u8]) -> Result<()> {
-    // getentropy gives at most 256 bytes a call.
-    for block in bytes.chunks_mut(256) {
-        // SAFETY: `block` is writable for its whole length.
-        if unsafe { libc::getentropy(block.as_mut_ptr().cast(), block.len()) } != 0 {
-            return Err(Error::last("getentropy"));
-        }
-    }
-    Ok(())
+    getrandom::fill(bytes).map_err(|error| Error::System {
+        syscall: "getrandom",
+        errno: error.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
+    })
 }
 
 #[cfg(test)]

@@ -135,6 +135,18 @@ pub fn replace(source: &OwnedFd, target: RawFd) -> Result<()> {
     Ok(())
 }
 
+/// An empty file in memory, with a name for `/proc`. The C library's function came later than the oldest glibc that we run on.
+#[cfg(target_os = "linux")]
+pub fn memfd(name: &std::ffi::CStr, flags: libc::c_uint) -> Result<OwnedFd> {
+    // SAFETY: the name ends with a NUL; the call returns a new descriptor.
+    let fd = unsafe { libc::syscall(libc::SYS_memfd_create, name.as_ptr(), flags) };
+    if fd < 0 {
+        return Err(Error::last("memfd_create"));
+    }
+    // SAFETY: the call has just returned this descriptor and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
 /// Makes the number `target` stand for a file watcher that watches nothing, close-on-exec and non-blocking.
 #[cfg(target_os = "linux")]
 pub fn replace_with_inotify(target: RawFd) -> Result<()> {

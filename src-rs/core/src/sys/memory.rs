@@ -36,6 +36,49 @@ fn read(_: usize, _: &mut [usize]) -> usize {
     0
 }
 
+/// How the memory at `address` is protected, if it is mapped from a program or a library; `None` if that is not known.
+#[cfg(target_os = "linux")]
+#[must_use]
+pub fn protection(address: usize) -> Option<libc::c_int> {
+    static FILES: std::sync::OnceLock<Vec<(std::ops::Range<usize>, libc::c_int)>> =
+        std::sync::OnceLock::new();
+    let files = FILES.get_or_init(|| {
+        let text = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+        text.lines().filter_map(mapped_file).collect()
+    });
+    let (_, protection) = files.iter().find(|(range, _)| range.contains(&address))?;
+    Some(*protection)
+}
+
+/// One line of `/proc/self/maps`: `start-end perms offset dev inode name`; `None` unless it has an inode.
+#[cfg(target_os = "linux")]
+fn mapped_file(line: &str) -> Option<(std::ops::Range<usize>, libc::c_int)> {
+    let mut fields = line.split_ascii_whitespace();
+    let (start, end) = fields.next()?.split_once('-')?;
+    let permissions = fields.next()?;
+    if fields.nth(2)? == "0" {
+        return None;
+    }
+    let number = |digits| usize::from_str_radix(digits, 16).ok();
+    let bits = [
+        ('r', libc::PROT_READ),
+        ('w', libc::PROT_WRITE),
+        ('x', libc::PROT_EXEC),
+    ];
+    let protection = bits
+        .into_iter()
+        .filter(|&(letter, _)| permissions.contains(letter))
+        .fold(libc::PROT_NONE, |all, (_, bit)| all | bit);
+    Some((number(start)?..number(end)?, protection))
+}
+
+/// Elsewhere nothing is replaced that would need it.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn protection(_: usize) -> Option<libc::c_int> {
+    None
+}
+
 /// Where the stack of the main thread begins (its highest address); 0 if that is not known.
 #[cfg(target_os = "linux")]
 pub fn main_stack_end() -> usize {
@@ -74,5 +117,15 @@ mod tests {
         #[cfg(target_os = "linux")]
         assert_eq!(words::<1>(address), Some([42]));
         let _ = address;
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn memory_is_protected_as_the_linker_wants_it() {
+        static CONSTANT: [u8; 3] = [1, 2, 3];
+        let code = memory_is_protected_as_the_linker_wants_it as *const () as usize;
+        assert_eq!(protection(code), Some(libc::PROT_READ | libc::PROT_EXEC));
+        assert_eq!(protection(CONSTANT.as_ptr() as usize), Some(libc::PROT_READ));
+        assert_eq!(protection(0x1_0000), None);
     }
 }

@@ -7,6 +7,11 @@ use nix::errno::Errno;
 
 use crate::error::{Error, Result};
 
+unsafe extern "C" {
+    /// Every C library has it; the `libc` crate does not for musl.
+    fn sem_getvalue(semaphore: *mut libc::sem_t, value: *mut c_int) -> c_int;
+}
+
 /// One that this process has opened.
 #[derive(Debug)]
 pub struct NamedSemaphore(NonNull<libc::sem_t>);
@@ -78,8 +83,7 @@ impl NamedSemaphore {
     pub fn value(&self) -> Result<i32> {
         let mut value = 0;
         // SAFETY: as in `try_wait`; there is room for the value.
-        #[allow(deprecated, reason = "it fails on macOS, and says so")]
-        match unsafe { libc::sem_getvalue(self.0.as_ptr(), &raw mut value) } {
+        match unsafe { sem_getvalue(self.0.as_ptr(), &raw mut value) } {
             0 => Ok(value),
             _ => Err(failed("sem_getvalue")),
         }

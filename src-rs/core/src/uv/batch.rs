@@ -49,10 +49,14 @@ pub unsafe fn forget(event_loop: *mut Loop) {
     }
 }
 
+/// Bits of an address that a program can have. It is 47 of them on x86-64, and on arm64 48, of which most addresses have the
+/// highest; where the kernel offers more, it is for those who ask.
+const ADDRESS_BITS: u32 = 48;
+
 fn may_be_links(address: usize, head: usize) -> bool {
     address.is_multiple_of(align_of::<usize>())
         && address > 0x1_0000
-        && address >> 47 == 0
+        && address >> ADDRESS_BITS == 0
         && address.abs_diff(head) > 1 << 16
 }
 
@@ -77,6 +81,17 @@ fn is_ring(head: usize, first: usize, last: usize, is_member: impl Fn(usize) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_of_both_processors_may_be_links() {
+        // Heap and stack on x86-64, and on arm64.
+        assert!(may_be_links(0x5555_5557_8010, 0x7fff_ffff_e000));
+        assert!(may_be_links(0xaaaa_aaac_8010, 0xffff_ffff_e000));
+        // Small numbers, odd ones, neighbours on the stack, floating-point numbers.
+        for other in [16, 0x5555_5557_8011, 0x7fff_ffff_e800, 1.5_f64.to_bits() as usize] {
+            assert!(!may_be_links(other, 0x7fff_ffff_e000), "{other:#x}");
+        }
+    }
 
     #[test]
     #[cfg(target_os = "linux")]

@@ -4,6 +4,7 @@ use std::ffi::CStr;
 
 use super::symbol;
 use crate::error::{Error, Result};
+use crate::sys::memory;
 
 /// A virtual function, or what takes its place.
 pub type Entry = *const libc::c_void;
@@ -13,6 +14,9 @@ pub type Entry = *const libc::c_void;
 pub struct Replacement {
     slot: *mut Entry,
     function: Entry,
+    /// How the slot's page is protected. Where pages are larger than those that node was linked for, the page may hold
+    /// variables or code as well.
+    protection: libc::c_int,
 }
 
 // SAFETY: addresses of tables and functions of the node binary and of this library, which are never unloaded.
@@ -32,7 +36,11 @@ impl Replacement {
             let slot = unsafe { table.add(index) };
             // SAFETY: as above.
             if unsafe { *slot } == original.cast_const() {
-                return Ok(Self { slot, function });
+                return Ok(Self {
+                    slot,
+                    function,
+                    protection: memory::protection(slot as usize).unwrap_or(libc::PROT_READ),
+                });
             }
         }
         Err(Error::MissingSymbol("an entry of a table of virtual functions"))
@@ -52,17 +60,43 @@ impl Replacement {
                 continue;
             }
             let page = page_of(&together[0]) as *mut libc::c_void;
-            // SAFETY: the page is of the node binary's read-only data, and is that again in the end.
+            let protection = together[0].protection;
+            let is_writable = protection & libc::PROT_WRITE != 0;
+            // SAFETY: the page is of the node binary's data, and is protected as it was in the end.
             unsafe {
-                if libc::mprotect(page, page_size, libc::PROT_READ | libc::PROT_WRITE) != 0 {
+                if !is_writable && libc::mprotect(page, page_size, protection | libc::PROT_WRITE) != 0 {
                     return Err(Error::last("mprotect"));
                 }
                 for one in together {
                     one.slot.write_volatile(one.function);
                 }
-                libc::mprotect(page, page_size, libc::PROT_READ);
+                if !is_writable {
+                    libc::mprotect(page, page_size, protection);
+                }
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_on_the_same_page_stay_writable() {
+        static mut TABLE: [Entry; 2] = [c"original".as_ptr().cast(); 2];
+        let slot = (&raw mut TABLE).cast::<Entry>();
+        let one = Replacement {
+            slot,
+            function: c"function".as_ptr().cast(),
+            protection: memory::protection(slot as usize).unwrap_or(libc::PROT_READ),
+        };
+        // SAFETY: nobody else knows the table; a page that had become read-only would end the test with SIGSEGV.
+        unsafe {
+            Replacement::install(std::slice::from_ref(&one)).unwrap();
+            assert_eq!(*slot, one.function);
+            slot.add(1).write_volatile(one.function);
+        }
     }
 }

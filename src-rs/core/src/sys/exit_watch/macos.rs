@@ -19,19 +19,12 @@ fn kqueue() -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-fn change(
-    queue: BorrowedFd<'_>,
-    ident: usize,
-    filter: i16,
-    flags: u16,
-    fflags: u32,
-    data: i32,
-) -> Result<()> {
+fn change(queue: BorrowedFd<'_>, ident: usize, filter: i16, flags: u16, note: u32, data: i32) -> Result<()> {
     let change = libc::kevent {
         ident,
         filter,
         flags,
-        fflags,
+        fflags: note,
         data: 0,
         udata: data as usize as *mut libc::c_void,
     };

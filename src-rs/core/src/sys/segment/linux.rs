@@ -1,19 +1,14 @@
 //! Linux: a memfd.
 
 use std::ops::Range;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use crate::error::{Error, Result};
+use crate::sys::fd::memfd;
 
 /// An empty file without a name, close-on-exec.
 pub fn open() -> Result<OwnedFd> {
-    // SAFETY: the name is a NUL-terminated literal.
-    let fd = unsafe { libc::memfd_create(c"node-multiprocessing".as_ptr(), libc::MFD_CLOEXEC) };
-    if fd < 0 {
-        return Err(Error::last("memfd_create"));
-    }
-    // SAFETY: the call has just returned this descriptor and nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    memfd(c"node-multiprocessing", libc::MFD_CLOEXEC)
 }
 
 /// Gives pages back.

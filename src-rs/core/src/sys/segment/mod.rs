@@ -155,14 +155,17 @@ pub(crate) fn file_size_limit() -> u64 {
 mod tests {
     use super::*;
 
+    /// As large as pages are on any system.
+    const PAGE: u64 = 64 << 10;
+
     #[test]
     fn pages_given_back_are_zero_again() {
         let segment = Segment::create().unwrap();
         // SAFETY: the page lies in the mapping and nobody else knows it.
         unsafe {
-            let page = segment.base().add(4096);
+            let page = segment.base().add(PAGE as usize);
             page.write(7);
-            segment.give_back(4096..8192);
+            segment.give_back(PAGE..2 * PAGE);
             assert_eq!(page.read(), 0);
         }
     }

@@ -29,6 +29,7 @@ pub struct Semaphore {
 impl Semaphore {
     /// One that nobody has posted, in private memory.
     #[cfg(test)]
+    #[allow(clippy::new_without_default, reason = "for tests only")]
     pub fn new() -> Self {
         Self {
             posts: AtomicU32::new(0),

@@ -7,20 +7,19 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, FallocateFlags, FcntlArg, OFlag, SealFlag, fallocate, fcntl, open};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::fchmod;
 use nix::unistd::{ftruncate, linkat};
 
 use super::named::{MODE, create_in_place};
 use crate::error::{Context, Error, Result};
+use crate::sys::fd::memfd;
 
 /// Where the C libraries have shared memory objects.
 const DIRECTORY: &str = "/dev/shm";
 
 /// A memfd of a fixed length.
 pub fn create_anonymous(name: &CStr, length: u64) -> Result<File> {
-    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-    let file = File::from(memfd_create(name, flags).during("memfd_create")?);
+    let file = File::from(memfd(name, libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING)?);
     fchmod(&file, MODE).during("fchmod")?;
     ftruncate(&file, length as i64).during("ftruncate")?;
     fcntl(&file, FcntlArg::F_ADD_SEALS(fixed_length())).during("fcntl")?;
@@ -90,8 +89,12 @@ pub fn create_named<T>(name: &CStr, prepare: impl FnOnce(&File) -> Result<T>) ->
         return create_in_place(name, prepare);
     };
     let file = File::from(file);
-    let made = prepare(&file)?;
     let own = format!("/proc/self/fd/{}", file.as_raw_fd());
+    // Without `/proc` it could not be given its name.
+    if std::fs::symlink_metadata(&own).is_err() {
+        return create_in_place(name, prepare);
+    }
+    let made = prepare(&file)?;
     match linkat(
         AT_FDCWD,
         own.as_str(),

@@ -104,15 +104,18 @@ impl Drop for Sparse {
 mod tests {
     use super::*;
 
+    /// As large as pages are on any system.
+    const PAGE: u64 = 64 << 10;
+
     #[test]
     fn memory_is_there_when_asked_for_and_goes_when_given_back() {
         let memory = Sparse::create().unwrap();
         memory.populate(0..1 << 20).unwrap();
-        let byte = memory.at(4096, 1).as_ptr();
+        let byte = memory.at(PAGE, 1).as_ptr();
         // SAFETY: the byte lies in the mapping and nobody else knows it.
         unsafe {
             byte.write(7);
-            memory.give_back(4096..8192);
+            memory.give_back(PAGE..2 * PAGE);
             assert_eq!(byte.read(), if cfg!(target_os = "linux") { 0 } else { 7 });
         }
         assert!(std::panic::catch_unwind(|| memory.at(memory.size(), 1)).is_err());
