@@ -3,6 +3,7 @@
 //! Layers point downward only: `queue` and `connection` use `sync` and `process`; `sync` uses `process` and `shared`; `process` and `fork` use `shared`, `uv`, `v8` and `sys`;
 //! `sys` wraps one kernel topic per file. Nothing here knows Node-API, JavaScript values or user-facing wording: errors are typed and short, the
 //! TypeScript layer explains them.
+pub mod atomic;
 pub mod connection;
 pub mod error;
 pub mod fork;

@@ -12,7 +12,7 @@
 //! oldest one. While messages pile up, runs go on at the end, after a short wait for a reader that is at work. What a writer needs to know of runs is in two records, of which that one
 //! holds whose first message is in the queue.
 
-use std::sync::atomic::{
+use crate::atomic::{
     AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, SeqCst},
 };

@@ -4,9 +4,10 @@
 //! A parent takes a seat for its child before the fork: so whoever looks knows of every process that may have inherited
 //! something, from the first moment on.
 
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::AtomicU8;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use crate::error::{Error, Result};
 use crate::sys::process_state::{self, Existence};
 use crate::sys::semaphore::Semaphore;

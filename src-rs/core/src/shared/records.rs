@@ -4,7 +4,7 @@
 //! A record's state is one word: who owns it, how it stands, and a serial number that grows with each use. So whoever has
 //! read a record and changes its state by comparing with what was read knows that it was the same one all the time.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use crate::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 
 use crate::error::{Error, Result};
 use crate::shared::members::{Look, MemberId, Members};

@@ -8,7 +8,7 @@
 //! A process that gives back more than it holds gives for somebody else, nobody knows for whom. That has an account of its
 //! own, so that what the process takes later is not mistaken for it.
 
-use std::sync::atomic::{
+use crate::atomic::{
     AtomicU32, AtomicU64,
     Ordering::{Release, SeqCst},
 };
