@@ -190,7 +190,7 @@ async function queueFromProducers(random) {
     );
   }
   const victims = children.filter(() => random.chance(0.2));
-  setTimeout(() => victims.forEach((child) => child.exitCode === null && child.kill()), random.below(10));
+  const killing = delay(random.below(10)).then(() => victims.forEach((child) => child.kill()));
   const next = children.map(() => 0);
   for (;;) {
     const isLast = children.every((child) => child.exitCode !== null);
@@ -203,6 +203,7 @@ async function queueFromProducers(random) {
       if (isLast) break;
     }
   }
+  await killing;
   for (const [number, child] of children.entries()) {
     const code = await end(random, child);
     if (code !== -9) assert.deepEqual([code, next[number]], [0, items]);
@@ -263,7 +264,12 @@ async function pipes(random) {
   const child = await forked(async () => {
     mine.close();
     try {
-      for (;;) others.send(others.recv());
+      for (;;) {
+        const value = others.recv();
+        // The end of the pipe would come late: children of other actions have inherited this end of it.
+        if (value === null) return;
+        others.send(value);
+      }
     } catch (error) {
       if (error.code !== 'ERR_MP_EOF') throw error;
     }
@@ -284,6 +290,7 @@ async function pipes(random) {
     ended = true;
   }
   assert.equal(ended, isVictim);
+  if (!isVictim) mine.send(null);
   mine.close();
   assert.equal(await end(random, child), isVictim ? -9 : 0);
 }
@@ -318,14 +325,15 @@ async function barriers(random) {
   const children = [];
   for (let i = 0; i < 3; i += 1) {
     children.push(
-      await forked(() => {
+      // As an argument: so a child that is killed before it has come is missed, too.
+      await forked((given) => {
         try {
-          for (let round = 0; round < 20; round += 1) barrier.wait();
+          for (let round = 0; round < 20; round += 1) given.wait();
         } catch (error) {
           if (error.code !== 'ERR_MP_BROKEN_BARRIER') throw error;
           process.exitCode = 3;
         }
-      }),
+      }, barrier),
     );
   }
   const hasVictim = random.chance(0.4);

@@ -7,7 +7,7 @@ const only = process.env.SOAK_ONLY?.split(',');
 /** Between two accounts, in milliseconds. */
 const ROUND_MS = 10_000;
 /** An action that takes longer hangs. */
-const HANGS_MS = 120_000;
+const HANGS_MS = Number(process.env.SOAK_HANGS_MS ?? 120_000);
 /** How long the collector and the kernel may take to clear away. */
 const SETTLE_MS = 15_000;
 /** More memory than at the first accounts is a leak: much more than what the heap of a program this size varies by. */
@@ -47,10 +47,17 @@ class Random {
 const chosen = actions.filter(({ name }) => !only || only.includes(name)).flatMap((action) => Array.from({ length: action.weight }, () => action));
 const counts = {};
 
+/** Where, what and since when. */
+const underWay = new Map();
+
 async function perform(action, random, where) {
+  underWay.set(where, [action.name, performance.now()]);
   const watchdog = setTimeout(() => {
-    console.error(`${where}: ${action.name} hangs`);
-    process.abort();
+    console.error(`${where}: ${action.name} hangs; under way are`);
+    for (const [other, [name, since]] of underWay) {
+      console.error(`  ${other}: ${name} for ${((performance.now() - since) / 1000).toFixed(1)} s`);
+    }
+    process.kill(process.pid, 'SIGABRT');
   }, HANGS_MS);
   try {
     await action.run(random);
@@ -59,6 +66,7 @@ async function perform(action, random, where) {
     throw new Error(`${where}: ${action.name}`, { cause: error });
   } finally {
     clearTimeout(watchdog);
+    underWay.delete(where);
   }
 }
 

@@ -14,21 +14,10 @@ mod model {
     use loom::sync::atomic::fence;
 
     /// Loom takes a sequentially consistent access for acquire and release only. A fence before each such load and after each
-    /// such store orders them all, and no others, as compilers do it where the processor has no better.
-    fn before(order: Ordering) {
+    /// such store orders them all, as compilers do it where the processor has no better.
+    fn fence_if(order: Ordering) {
         if matches!(order, Ordering::SeqCst) {
             fence(Ordering::SeqCst);
-        }
-    }
-
-    fn after(order: Ordering) {
-        before(order);
-    }
-
-    fn weaker(order: Ordering, instead: Ordering) -> Ordering {
-        match order {
-            Ordering::SeqCst => instead,
-            other => other,
         }
     }
 
@@ -44,19 +33,24 @@ mod model {
                 }
 
                 pub fn load(&self, order: Ordering) -> $int {
-                    before(order);
-                    self.0.load(weaker(order, Ordering::Acquire))
+                    fence_if(order);
+                    self.0.load(order)
                 }
 
                 pub fn store(&self, value: $int, order: Ordering) {
-                    self.0.store(value, weaker(order, Ordering::Release));
-                    after(order);
+                    if matches!(order, Ordering::SeqCst) {
+                        // To loom, a store and an exchange that go on at once stay without an order between them: it would
+                        // have a later exchange read either.
+                        self.swap(value, order);
+                    } else {
+                        self.0.store(value, order);
+                    }
                 }
 
                 fn change<T>(&self, order: Ordering, by: impl FnOnce(&loom::sync::atomic::$name) -> T) -> T {
-                    before(order);
+                    fence_if(order);
                     let result = by(&self.0);
-                    after(order);
+                    fence_if(order);
                     result
                 }
 

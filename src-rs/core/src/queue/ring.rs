@@ -30,13 +30,13 @@ const HEADER: u64 = 16;
 /// A length that is none: a jump.
 const JUMP: u64 = u64::MAX;
 /// A run does not grow beyond this if it can begin anew.
-const SOFT: u64 = 1 << 20;
+const SOFT: u64 = if cfg!(loom) { 128 } else { 1 << 20 };
 /// Pages are asked for by so many bytes.
-const STEP: u64 = 1 << 18;
+const STEP: u64 = if cfg!(loom) { 64 } else { 1 << 18 };
 /// More than this is given back when the queue is empty.
-const KEEP: u64 = 16 << 20;
+const KEEP: u64 = if cfg!(loom) { 256 } else { 16 << 20 };
 /// A run has room for so many messages, if those fit into [`KEEP`].
-const FEW: u64 = 4;
+const FEW: u64 = if cfg!(loom) { 2 } else { 4 };
 
 /// How a writer waits for a reader to be done with memory that is warm, instead of having the system find more.
 static FOR_READER: Spin = Spin::new(8, 1 << 17);
@@ -65,6 +65,7 @@ impl Mark {
 
 /// What a writer needs to know of a run of messages.
 #[derive(Debug)]
+#[cfg_attr(any(test, loom), derive(Default))]
 #[repr(C)]
 struct Run {
     /// The number of its first message; the record holds once that is in the queue.
@@ -77,6 +78,7 @@ struct Run {
 
 /// The part of a queue in shared memory that a writer changes.
 #[derive(Debug)]
+#[cfg_attr(any(test, loom), derive(Default))]
 #[repr(C, align(64))]
 pub struct WriterSide {
     tail: AtomicU64,
@@ -87,6 +89,7 @@ pub struct WriterSide {
 
 /// The part that a reader changes.
 #[derive(Debug)]
+#[cfg_attr(any(test, loom), derive(Default))]
 #[repr(C, align(64))]
 pub struct ReaderSide {
     head: AtomicU64,
@@ -179,12 +182,7 @@ impl Ring<'_> {
     }
 
     fn header(&self, offset: u64) -> Result<&[AtomicU64; 2]> {
-        if offset > self.memory.size() - HEADER || !offset.is_multiple_of(UNIT) {
-            return Err(CORRUPT);
-        }
-        let address = self.memory.at(offset, HEADER).cast();
-        // SAFETY: it lies in the memory, aligned; all accesses to headers are atomic.
-        Ok(unsafe { address.as_ref() })
+        self.memory.words(offset).ok_or(CORRUPT)
     }
 
     /// The run that is being written.
@@ -338,14 +336,11 @@ impl Ring<'_> {
     pub fn write(self, parts: &[&[u8]]) -> Result<()> {
         let length = parts.iter().map(|part| part.len() as u64).sum();
         let spot = self.place(length)?;
-        let mut at = self.memory.at(spot.data, length).as_ptr();
+        let mut at = spot.data;
         for part in parts {
-            // SAFETY: there is room for all parts, which no reader looks at before the tail is beyond them, and no other
-            // writer writes to.
-            unsafe {
-                at.copy_from_nonoverlapping(part.as_ptr(), part.len());
-                at = at.add(part.len());
-            }
+            // SAFETY: no reader looks at it before the tail is beyond it, and no other writer writes to it.
+            unsafe { self.memory.write(at, part) };
+            at += part.len() as u64;
         }
         self.writer.tail.store(spot.next.0, SeqCst);
         Ok(())
@@ -382,10 +377,9 @@ impl Ring<'_> {
             return Ok(None);
         };
         if length <= into.len() as u64 {
-            let from = self.memory.at(data, length).as_ptr();
-            // SAFETY: the range was checked, and no writer writes to it before the head is beyond it. Should another process
-            // break that rule, these are bytes all the same.
-            unsafe { into.as_mut_ptr().copy_from_nonoverlapping(from, length as usize) };
+            // SAFETY: no writer writes to it before the head is beyond it. Should another process break that rule, these are
+            // bytes all the same.
+            unsafe { self.memory.read(data, &mut into[..length as usize]) };
             self.advance(data, length);
         }
         Ok(Some(length))
@@ -435,12 +429,10 @@ mod tests {
 
     impl Parts {
         fn new() -> Self {
-            // SAFETY: both sides are valid as all zeros: that is how they lie in fresh shared memory.
-            let (writer, reader) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
             Self {
                 memory: Sparse::create().unwrap(),
-                writer,
-                reader,
+                writer: WriterSide::default(),
+                reader: ReaderSide::default(),
             }
         }
 

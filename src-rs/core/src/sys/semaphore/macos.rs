@@ -36,7 +36,9 @@ pub fn wake(word: &AtomicU32) {
 /// Sleeps while `word` is 0, for `left` at most.
 pub fn sleep(word: &AtomicU32, left: Option<Duration>) -> Slept {
     let micros = left.map_or(LONGEST_US, |left| {
-        u32::try_from(left.as_micros()).unwrap_or(u32::MAX).clamp(1, LONGEST_US)
+        u32::try_from(left.as_micros())
+            .unwrap_or(u32::MAX)
+            .clamp(1, LONGEST_US)
     });
     // SAFETY: the address is that of a live word.
     let result = unsafe { __ulock_wait(COMPARE_AND_WAIT_SHARED, word.as_ptr().cast(), 0, micros) };
