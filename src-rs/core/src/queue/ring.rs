@@ -154,6 +154,11 @@ const CORRUPT: Error = Error::System {
     errno: Errno::EBADMSG,
 };
 
+const NO_ROOM: Error = Error::System {
+    syscall: "queue",
+    errno: Errno::ENOMEM,
+};
+
 impl Ring<'_> {
     fn tail(self) -> Mark {
         Mark(self.writer.tail.load(SeqCst))
@@ -234,16 +239,12 @@ impl Ring<'_> {
     /// Where a message of `length` bytes goes.
     fn place(&self, length: u64) -> Result<Spot> {
         let size = self.memory.size();
-        let no_room = Error::System {
-            syscall: "queue",
-            errno: Errno::ENOMEM,
-        };
         // With room for a jump behind it.
         let needed = length
             .checked_add(UNIT)
             .map(|length| HEADER + round_up(length - UNIT) + HEADER)
             .filter(|&needed| needed <= size)
-            .ok_or(no_room)?;
+            .ok_or(NO_ROOM)?;
         let mut plan = self.find(needed);
         if self.grows(&plan, needed) && self.await_reader(needed) {
             plan = self.find(needed);
@@ -260,14 +261,18 @@ impl Ring<'_> {
             self.begin_run(run, tail.count(), is_low, high);
         }
         if begin > size - needed {
-            return Err(Error::System {
-                syscall: "queue",
-                errno: Errno::ENOMEM,
-            });
+            return Err(NO_ROOM);
+        }
+        // Messages lie one behind the other. Pages up to a place that somebody has scribbled could be all that the system has.
+        if begin > self.populated() + needed + STEP {
+            return Err(CORRUPT);
         }
         self.populate(begin + needed)?;
         if begin != end {
-            if end + HEADER > self.writer.populated.load(Relaxed) {
+            if end > size - HEADER {
+                return Err(CORRUPT);
+            }
+            if end + HEADER > self.populated() {
                 self.memory.populate(end / STEP * STEP..end + HEADER)?;
             }
             let [mark, target] = self.header(end)?;
@@ -284,12 +289,12 @@ impl Ring<'_> {
 
     /// Whether a message takes pages that are not there yet.
     fn grows(&self, plan: &Plan<'_>, needed: u64) -> bool {
-        plan.begin + needed > self.writer.populated.load(Relaxed)
+        plan.begin.saturating_add(needed) > self.populated()
     }
 
     /// Spins for a reader that is at work to make room, not for longer than new pages take. Whether it did.
     fn await_reader(&self, needed: u64) -> bool {
-        if self.is_empty() || self.writer.populated.load(Relaxed) < SOFT {
+        if self.is_empty() || self.populated() < SOFT {
             return false;
         }
         // New pages take about as long as a round for each so many bytes.
@@ -320,9 +325,14 @@ impl Ring<'_> {
         run.high.store(high.max(UNIT), SeqCst);
     }
 
+    /// There are pages up to here.
+    fn populated(&self) -> u64 {
+        self.writer.populated.load(Relaxed).min(self.memory.size())
+    }
+
     /// Sees to it that there are pages up to `end`.
     fn populate(&self, end: u64) -> Result<()> {
-        let populated = self.writer.populated.load(Relaxed).min(self.memory.size());
+        let populated = self.populated();
         if end <= populated {
             return Ok(());
         }
@@ -350,8 +360,14 @@ impl Ring<'_> {
     fn oldest(self) -> Result<Option<(u64, u64)>> {
         let head = self.head();
         let tail = Mark(self.writer.tail.load(Acquire));
-        if tail.count() == head.count() {
+        let count = tail.count().wrapping_sub(head.count());
+        if count == 0 {
             return Ok(None);
+        }
+        // What lies in shared memory is not believed.
+        let end = self.populated();
+        if u64::from(count) > end / HEADER {
+            return Err(CORRUPT);
         }
         let mut offset = head.offset();
         let mut length = self.header(offset)?[0].load(Relaxed);
@@ -359,11 +375,11 @@ impl Ring<'_> {
             offset = self.header(offset)?[1].load(Relaxed);
             length = self.header(offset)?[0].load(Relaxed);
         }
-        // What lies in shared memory is not believed.
-        if length > self.memory.size() - HEADER - offset {
+        let data = offset + HEADER;
+        if data > end || length > end - data {
             return Err(CORRUPT);
         }
-        Ok(Some((offset + HEADER, length)))
+        Ok(Some((data, length)))
     }
 
     /// The length of the oldest message. By one reader at a time.
@@ -402,13 +418,13 @@ impl Ring<'_> {
     /// Whether an empty queue has more memory than it should keep.
     #[must_use]
     pub fn is_bloated(self) -> bool {
-        self.writer.populated.load(Relaxed) > KEEP && self.is_empty()
+        self.populated() > KEEP && self.is_empty()
     }
 
     /// Gives memory back after a burst. With writers and readers kept out.
     pub fn shrink(self) {
-        let populated = self.writer.populated.load(Relaxed).min(self.memory.size());
-        if !self.is_bloated() {
+        let populated = self.populated();
+        if populated <= KEEP || !self.is_empty() {
             return;
         }
         // The next message begins at the tail, or where a jump from there leads.

@@ -167,7 +167,7 @@ impl Semaphore {
             if value < 0 {
                 return Change::TooLow;
             }
-            if value > i64::from(self.max.load(SeqCst)) {
+            if by > 0 && value > i64::from(self.max.load(SeqCst)) {
                 return Change::TooHigh;
             }
             let number = number_of(body.ledger.load(SeqCst)).wrapping_add(1);
