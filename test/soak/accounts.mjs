@@ -36,18 +36,22 @@ export function describe({ pid, ppid, state }) {
 
 /** Names in the directory of shared memory that are ours and that no process uses. */
 export function namesLeft(prefix) {
-  const ours = list('/dev/shm').filter((name) => /^(?:sem\.)?(?:node-multiprocessing|nmp)/.test(name) || name.startsWith(prefix));
+  const ours = list('/dev/shm').filter(
+    (name) => /^(?:sem\.)?(?:node-multiprocessing|nmp)/.test(name) || name.startsWith(prefix),
+  );
   if (ours.length === 0) return [];
-  const used = list('/proc').filter((pid) => /^\d+$/.test(pid)).map((pid) => {
-    const links = list(`/proc/${pid}/fd`).map((fd) => {
-      try {
-        return readlinkSync(`/proc/${pid}/fd/${fd}`);
-      } catch {
-        return '';
-      }
+  const used = list('/proc')
+    .filter((pid) => /^\d+$/.test(pid))
+    .map((pid) => {
+      const links = list(`/proc/${pid}/fd`).map((fd) => {
+        try {
+          return readlinkSync(`/proc/${pid}/fd/${fd}`);
+        } catch {
+          return '';
+        }
+      });
+      return read(`/proc/${pid}/maps`) + links.join('\n');
     });
-    return read(`/proc/${pid}/maps`) + links.join('\n');
-  });
   return ours.filter((name) => !used.some((text) => text.includes(`/dev/shm/${name}`)));
 }
 
@@ -65,7 +69,8 @@ export function holdings() {
     }
   }
   for (const line of read('/proc/self/maps').split('\n')) {
-    if (/ r?-?w?-?x?-?s /.test(line) || / ...s /.test(line)) count(`shared mapping ${line.slice(73).trim() || 'without a name'}`);
+    if (/ r?-?w?-?x?-?s /.test(line) || / ...s /.test(line))
+      count(`shared mapping ${line.slice(73).trim() || 'without a name'}`);
   }
   for (const { ppid, state } of processes()) if (ppid === process.pid) count(state === 'Z' ? 'zombie' : 'child');
   return counts;

@@ -67,14 +67,27 @@ function kill(random, child) {
 
 async function exits(random) {
   const code = random.below(200);
-  const child = await forked(random.pick([exitsWith, (n) => process.exit(n), (n) => _exit(n), async (n) => (await delay(2), exitsWith(n))]), code);
+  const child = await forked(
+    random.pick([exitsWith, (n) => process.exit(n), (n) => _exit(n), async (n) => (await delay(2), exitsWith(n))]),
+    code,
+  );
   assert.equal(await end(random, child), code);
 }
 
 async function endedFromOutside(random) {
-  const child = await forked(random.pick([() => new Promise(() => setInterval(() => {}, 1000)), () => { for (;;); }]));
+  const child = await forked(
+    random.pick([
+      () => new Promise(() => setInterval(() => {}, 1000)),
+      () => {
+        for (;;);
+      },
+    ]),
+  );
   await delay(random.below(10));
-  const [act, expected] = random.pick([[() => kill(random, child), -9], [() => child.terminate(), -15]]);
+  const [act, expected] = random.pick([
+    [() => kill(random, child), -9],
+    [() => child.terminate(), -15],
+  ]);
   act();
   assert.equal(await end(random, child), expected);
 }
@@ -240,7 +253,10 @@ async function queueToConsumers(random) {
     if (code === -9) dead += 1;
   }
   const missing = got.filter((count) => count === 0).length;
-  assert.ok(got.every((count) => count <= 1), 'an item came twice');
+  assert.ok(
+    got.every((count) => count <= 1),
+    'an item came twice',
+  );
   assert.ok(missing <= dead, `${missing} items are missing, ${dead} have died`);
   queue.close();
 }
@@ -254,7 +270,7 @@ async function queueOfOtherMethods(random) {
   }
   const items = random.below(500);
   for (let number = 0; number < items; number += 1) await queue.putAsync({ number });
-  for (const child of children) void child, queue.put(null);
+  for (const child of children) (void child, queue.put(null));
   for (const child of children) assert.equal(await end(random, child), 0);
   assert.equal(total.value, (items * (items - 1)) / 2);
 }
@@ -315,7 +331,13 @@ async function events(random) {
   await delay(random.below(5));
   event.set();
   const alive = children.length - (victim ? 1 : 0);
-  if (!victim) condition.with(() => assert.equal(condition.waitFor(() => woken.value >= alive, 30_000), true));
+  if (!victim)
+    condition.with(() =>
+      assert.equal(
+        condition.waitFor(() => woken.value >= alive, 30_000),
+        true,
+      ),
+    );
   for (const child of children) assert.ok([0, -9].includes(await end(random, child)));
   assert.ok(woken.value >= alive);
 }
@@ -344,7 +366,10 @@ async function barriers(random) {
   const codes = [];
   for (const child of children) codes.push(await end(random, child));
   const expected = codes.includes(-9) ? [0, 3, -9] : [0];
-  assert.ok(codes.every((code) => expected.includes(code)), codes.join());
+  assert.ok(
+    codes.every((code) => expected.includes(code)),
+    codes.join(),
+  );
 }
 
 let names = 0;
@@ -368,7 +393,12 @@ async function sharedMemory(random) {
 async function daemons(random) {
   const [mine, others] = Pipe(false);
   const child = await forked(async () => {
-    const daemon = new Process({ target: () => { for (;;); }, daemon: true });
+    const daemon = new Process({
+      target: () => {
+        for (;;);
+      },
+      daemon: true,
+    });
     daemon.start();
     others.send(daemon.pid);
     if (random.chance(0.5)) await new Promise(() => setInterval(() => {}, 1000));
@@ -419,16 +449,38 @@ async function aborts(random) {
   queue.close();
 }
 
-const taskEnds = { returns: 'done', waits: 'done', throws: 'RangeError', killed: 'ERR_MP_WORKER_LOST', exits: 'ERR_MP_WORKER_LOST', hangs: 'ERR_MP_TIMEOUT', aborted: 'AbortError' };
+const taskEnds = {
+  returns: 'done',
+  waits: 'done',
+  throws: 'RangeError',
+  killed: 'ERR_MP_WORKER_LOST',
+  exits: 'ERR_MP_WORKER_LOST',
+  hangs: 'ERR_MP_TIMEOUT',
+  aborted: 'AbortError',
+};
 
 /** Each task is settled once, and as it should be; tasks of workers that are killed from outside may be lost. */
 async function pools(random) {
   const context = random.chance(0.3) ? getContext('forkserver') : undefined;
-  const pool = new Pool(1 + random.below(3), { ...(context && { context }), ...(random.chance(0.3) && { maxTasksPerChild: 3 }) });
+  const pool = new Pool(1 + random.below(3), {
+    ...(context && { context }),
+    ...(random.chance(0.3) && { maxTasksPerChild: 3 }),
+  });
   const isTerminated = random.chance(0.2);
   let killed = 0;
   const tasks = Array.from({ length: 1 + random.below(25) }, () => {
-    const kind = random.pick(['returns', 'returns', 'returns', 'waits', 'waits', 'throws', 'killed', 'exits', 'hangs', 'aborted']);
+    const kind = random.pick([
+      'returns',
+      'returns',
+      'returns',
+      'waits',
+      'waits',
+      'throws',
+      'killed',
+      'exits',
+      'hangs',
+      'aborted',
+    ]);
     const value = random.below(1000);
     const calls = { count: 0 };
     const controller = new AbortController();
@@ -481,7 +533,9 @@ async function pools(random) {
 
 async function executors(random) {
   const executor = new ProcessPoolExecutor({ maxWorkers: 2, onWorkerLost: 'respawn' });
-  const futures = Array.from({ length: 1 + random.below(20) }, (_, i) => executor.submit(task, random.pick(['returns', 'waits']), i));
+  const futures = Array.from({ length: 1 + random.below(20) }, (_, i) =>
+    executor.submit(task, random.pick(['returns', 'waits']), i),
+  );
   const isCancelled = futures.map((future) => random.chance(0.2) && future.cancel());
   for (const [i, { status, reason }] of (await Promise.allSettled(futures)).entries()) {
     if (isCancelled[i]) assert.equal(reason?.code, 'ERR_MP_CANCELLED');

@@ -31,7 +31,8 @@ const child = spawn(process.execPath, ['--expose-gc', program, values.minutes, v
   stdio: ['ignore', 'inherit', 'inherit'],
   env: { ...process.env, TMPDIR: folder, SOAK_PREFIX: prefix },
 });
-const left = () => processes().filter(({ session, state, ppid }) => session === child.pid && (state !== 'Z' || ppid === process.pid));
+const left = () =>
+  processes().filter(({ session, state, ppid }) => session === child.pid && (state !== 'Z' || ppid === process.pid));
 const killAll = () => {
   for (const { pid, state } of left()) {
     if (state !== 'Z') process.kill(pid, 'SIGKILL');

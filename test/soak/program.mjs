@@ -44,7 +44,9 @@ class Random {
   }
 }
 
-const chosen = actions.filter(({ name }) => !only || only.includes(name)).flatMap((action) => Array.from({ length: action.weight }, () => action));
+const chosen = actions
+  .filter(({ name }) => !only || only.includes(name))
+  .flatMap((action) => Array.from({ length: action.weight }, () => action));
 const counts = {};
 
 /** Where, what and since when. */
@@ -113,10 +115,13 @@ try {
     memory.push(residentBytes());
     const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
     const minutesIn = ((performance.now() - started) / 60_000).toFixed(1);
-    console.log(`${minutesIn} min, ${total} actions, ${Math.round(memory.at(-1) / 2 ** 20)} MiB, ${refused.count} forks tried again`);
+    console.log(
+      `${minutesIn} min, ${total} actions, ${Math.round(memory.at(-1) / 2 ** 20)} MiB, ${refused.count} forks tried again`,
+    );
     if (more.length > 0) fail(`left behind:\n  ${more.join('\n  ')}`);
     const usual = Math.max(...memory.slice(0, WARM_UP));
-    if (memory.at(-1) > usual + MOST_GROWTH) fail(`memory grows: ${memory.map((bytes) => Math.round(bytes / 2 ** 20)).join(' ')} MiB`);
+    if (memory.at(-1) > usual + MOST_GROWTH)
+      fail(`memory grows: ${memory.map((bytes) => Math.round(bytes / 2 ** 20)).join(' ')} MiB`);
   } while (performance.now() < until);
 } catch (error) {
   console.error(error);
