@@ -9,7 +9,7 @@ import { decode, encode } from '../../src/serialize/index.ts';
 
 const seed = process.env['FUZZ_SEED'];
 const parameters = {
-  numRuns: Number(process.env['FUZZ_RUNS'] ?? 1000),
+  numRuns: Number(process.env['FUZZ_RUNS'] ?? 300),
   ...(seed !== undefined && { seed: Number(seed) }),
 };
 

@@ -32,7 +32,7 @@ fn run(name: &str, target: fn(&[u8]), rounds: u64, most: u64, shape: impl Fn(&mu
             started.elapsed()
         );
     };
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/");
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/");
     let mut files: Vec<_> = std::fs::read_dir(format!("{corpus}{name}"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
