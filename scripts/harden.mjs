@@ -14,6 +14,9 @@ const CORE = ['test', '-p', 'node-multiprocessing-core', '--locked'];
 /** Modules without a child process: the sanitizer knows only threads. */
 const THREADED = ['queue::', 'shared::heap', 'shared::records', 'sys::semaphore', 'sys::sparse'];
 
+/** Each check has a folder of its own: other flags build everything anew. */
+const folder = (name) => ['--target-dir', at('target', name)];
+
 const checks = {
   models,
   address: () => sanitized('address'),
@@ -31,9 +34,6 @@ async function cargo(args, env) {
   const { code } = await runInGroup('cargo', args, { env: { CARGO_PROFILE_DEV_DEBUG: '1', ...env } });
   if (code !== 0) throw new Failure(`failed: cargo ${args.join(' ')}`);
 }
-
-/** Each check has a folder of its own: other flags build everything anew. */
-const folder = (name) => ['--target-dir', at('target', name)];
 
 function models() {
   const env = { RUSTFLAGS: '--cfg loom', CARGO_PROFILE_DEV_OPT_LEVEL: '1' };

@@ -1,6 +1,7 @@
 // The program that the soak runs: actions at random, several at once, and now and then an account of everything.
 import { namesLeft, growth, holdings, residentBytes } from './accounts.mjs';
-import { actions, delay, refused } from './actions.mjs';
+import { actions } from './actions.mjs';
+import { delay, refused } from './children.mjs';
 
 const [minutes, seed, lanes] = process.argv.slice(2).map(Number);
 const only = process.env.SOAK_ONLY?.split(',');

@@ -1,7 +1,7 @@
 // The codec of messages, with values and with bytes that nobody has thought of. `FUZZ_SEED` and `FUZZ_RUNS` choose another
 // sequence and another length; a failure prints the seed, and the smallest input that fails.
 import { isDeepStrictEqual } from 'node:util';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 
 import { ProcessError } from '../../src/errors.ts';
