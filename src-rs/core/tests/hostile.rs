@@ -57,7 +57,7 @@ fn run(name: &str, target: fn(&[u8]), rounds: u64, most: u64, shape: impl Fn(&mu
 fn streams() {
     run("stream", hostile::stream, 3000, 2000, |bytes, state| {
         // Most lengths are short.
-        if bytes.len() > 4 && random(state) % 4 > 0 {
+        if bytes.len() > 4 && !random(state).is_multiple_of(4) {
             bytes[..2].fill(0);
         }
     });
@@ -67,7 +67,7 @@ fn streams() {
 fn packets() {
     run("packets", hostile::packets, 3000, 4000, |bytes, state| {
         // Two packets with a header that could be one: the length of a message, and its number.
-        if bytes.len() > 60 && random(state) % 4 > 0 {
+        if bytes.len() > 60 && !random(state).is_multiple_of(4) {
             let first = 16 + random(state) % 20;
             bytes[..2].copy_from_slice(&(first as u16).to_le_bytes());
             bytes[2..10].copy_from_slice(&(random(state) % 64).to_le_bytes());
@@ -89,7 +89,7 @@ fn shared_memory() {
         600,
         |bytes, state| {
             for step in bytes.chunks_exact_mut(6) {
-                if random(state) % 2 == 0 {
+                if random(state).is_multiple_of(2) {
                     step[0] %= 20;
                 }
             }

@@ -117,7 +117,7 @@ impl Scribbled {
         unsafe {
             self.at
                 .add(at)
-                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
+                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
         };
     }
 }
@@ -188,7 +188,7 @@ pub fn shared_memory(bytes: &[u8]) {
                     queue.taken(),
                     queue.unfinished(),
                     queue.task_done(),
-                )
+                );
             }
             5 => drop(queue.shut_down(a > 127, Interrupts::NONE)),
             6 => _ = [What::Items, What::Room, What::End].map(|what| queue.until(what).holds()),

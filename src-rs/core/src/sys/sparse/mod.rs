@@ -118,7 +118,7 @@ impl Sparse {
         // SAFETY: as in `write`.
         unsafe {
             into.as_mut_ptr()
-                .copy_from_nonoverlapping(from.as_ptr(), into.len())
+                .copy_from_nonoverlapping(from.as_ptr(), into.len());
         };
     }
 
