@@ -31,12 +31,14 @@ await runProgram(async () => {
 });
 
 async function cargo(args, env) {
-  const { code } = await runInGroup('cargo', args, { env: { CARGO_PROFILE_DEV_DEBUG: '1', ...env } });
+  const { code } = await runInGroup('cargo', args, {
+    env: { CARGO_PROFILE_DEV_DEBUG: '1', CARGO_PROFILE_DEV_OPT_LEVEL: '1', ...env },
+  });
   if (code !== 0) throw new Failure(`failed: cargo ${args.join(' ')}`);
 }
 
 function models() {
-  const env = { RUSTFLAGS: '--cfg loom', CARGO_PROFILE_DEV_OPT_LEVEL: '1' };
+  const env = { RUSTFLAGS: '--cfg loom' };
   return cargo([...CORE, '--test', 'loom', ...folder('loom'), '--', '--nocapture'], env);
 }
 
@@ -49,6 +51,7 @@ function sanitized(sanitizer, tests = []) {
     RUSTFLAGS: `-Zsanitizer=${sanitizer} -Cunsafe-allow-abi-mismatch=sanitizer`,
     // A forked child that ends at once leaks what its parent has.
     ASAN_OPTIONS: 'detect_leaks=0',
+    TSAN_OPTIONS: `suppressions=${at('scripts', 'thread-sanitizer.txt')}`,
     HOSTILE_ROUNDS: '300',
   };
   const scope = tests.length > 0 ? ['--lib'] : [];

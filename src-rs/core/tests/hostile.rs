@@ -5,6 +5,11 @@
 
 use std::time::{Duration, Instant};
 
+use node_multiprocessing_core::shared::arena;
+use node_multiprocessing_core::shared::members::Look;
+use node_multiprocessing_core::sync::semaphore::{SIZE, Semaphore};
+use node_multiprocessing_core::sync::wait::{Taken, Want};
+
 #[path = "lib/hostile.rs"]
 mod hostile;
 
@@ -95,4 +100,16 @@ fn shared_memory() {
             }
         },
     );
+}
+
+#[test]
+fn a_semaphore_with_more_permits_than_it_may_have_is_taken_all_the_same() {
+    let (place, address) = arena::allocate(SIZE, 32).unwrap();
+    let semaphore = Semaphore::at(place, false).unwrap();
+    semaphore.begin(1, 1);
+    // SAFETY: the value is the word's first part, which nobody else uses now.
+    unsafe { address.cast::<u32>().write(9) };
+    assert_eq!(semaphore.attempt(false, Look::Noted), Some(Taken::Yes));
+    assert_eq!(semaphore.value(), 8);
+    arena::free(place);
 }

@@ -569,5 +569,13 @@ mod tests {
             parts.writer.tail.store(mark, SeqCst);
             let _ = ring.write(&[b"hello"]);
         }
+        // No pages are asked for up to a place where no message can be, nor read from there.
+        let populated = parts.writer.populated.load(SeqCst);
+        parts.writer.tail.store(1 << 63, SeqCst);
+        assert_eq!(ring.write(&[b"hello"]), Err(CORRUPT));
+        assert_eq!(parts.writer.populated.load(SeqCst), populated);
+        parts.reader.head.store((1 << 63) - (1 << 32), SeqCst);
+        parts.writer.tail.store(1 << 63 | 1, SeqCst);
+        assert_eq!(ring.peek(), Err(CORRUPT));
     }
 }
