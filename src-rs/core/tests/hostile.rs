@@ -108,7 +108,7 @@ fn a_semaphore_with_more_permits_than_it_may_have_is_taken_all_the_same() {
     let semaphore = Semaphore::at(place, false).unwrap();
     semaphore.begin(1, 1);
     // SAFETY: the value is the word's first part, which nobody else uses now.
-    unsafe { address.cast::<u32>().write(9) };
+    unsafe { address.copy_from_nonoverlapping(9_u32.to_ne_bytes().as_ptr(), 4) };
     assert_eq!(semaphore.attempt(false, Look::Noted), Some(Taken::Yes));
     assert_eq!(semaphore.value(), 8);
     arena::free(place);
