@@ -218,7 +218,7 @@ export class Connection {
   async sendBytesAsync(buffer: Bytes, options?: WaitOptions & { offset?: number; size?: number }): Promise<void> {
     const head = sliceOf(buffer, options?.offset, options?.size);
     this.#checkWritable();
-    return this.#sendLater({ head, parts: NONE, descriptors: NONE }, options);
+    return this.#sendLater({ head, parts: NONE, descriptors: NONE }, options, 'offset', 'size');
   }
 
   /**
@@ -473,8 +473,8 @@ export class Connection {
     if ('error' in outcome) throw outcome.error;
   }
 
-  async #sendLater(message: Outgoing, options: WaitOptions | undefined): Promise<void> {
-    const { timeoutMs, signal } = checkWaitOptions(options);
+  async #sendLater(message: Outgoing, options: WaitOptions | undefined, ...others: string[]): Promise<void> {
+    const { timeoutMs, signal } = checkWaitOptions(options, ...others);
     signal?.throwIfAborted();
     if (this.#outbox.isEmpty && this.#transmit(message)) return;
     let outcome: { readonly error?: unknown } | undefined;

@@ -1,6 +1,6 @@
 //! Processes take turns at a ring, and wait for messages and for room.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use crate::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 
 use super::ring::{self, ReaderSide, Ring, WriterSide};
 use crate::error::Result;

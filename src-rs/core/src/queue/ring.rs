@@ -12,7 +12,7 @@
 //! oldest one. While messages pile up, runs go on at the end, after a short wait for a reader that is at work. What a writer needs to know of runs is in two records, of which that one
 //! holds whose first message is in the queue.
 
-use std::sync::atomic::{
+use crate::atomic::{
     AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, SeqCst},
 };
@@ -30,13 +30,13 @@ const HEADER: u64 = 16;
 /// A length that is none: a jump.
 const JUMP: u64 = u64::MAX;
 /// A run does not grow beyond this if it can begin anew.
-const SOFT: u64 = 1 << 20;
+const SOFT: u64 = if cfg!(loom) { 128 } else { 1 << 20 };
 /// Pages are asked for by so many bytes.
-const STEP: u64 = 1 << 18;
+const STEP: u64 = if cfg!(loom) { 64 } else { 1 << 18 };
 /// More than this is given back when the queue is empty.
-const KEEP: u64 = 16 << 20;
+const KEEP: u64 = if cfg!(loom) { 256 } else { 16 << 20 };
 /// A run has room for so many messages, if those fit into [`KEEP`].
-const FEW: u64 = 4;
+const FEW: u64 = if cfg!(loom) { 2 } else { 4 };
 
 /// How a writer waits for a reader to be done with memory that is warm, instead of having the system find more.
 static FOR_READER: Spin = Spin::new(8, 1 << 17);
@@ -65,6 +65,7 @@ impl Mark {
 
 /// What a writer needs to know of a run of messages.
 #[derive(Debug)]
+#[cfg_attr(any(test, loom), derive(Default))]
 #[repr(C)]
 struct Run {
     /// The number of its first message; the record holds once that is in the queue.
@@ -77,6 +78,7 @@ struct Run {
 
 /// The part of a queue in shared memory that a writer changes.
 #[derive(Debug)]
+#[cfg_attr(any(test, loom), derive(Default))]
 #[repr(C, align(64))]
 pub struct WriterSide {
     tail: AtomicU64,
@@ -87,6 +89,7 @@ pub struct WriterSide {
 
 /// The part that a reader changes.
 #[derive(Debug)]
+#[cfg_attr(any(test, loom), derive(Default))]
 #[repr(C, align(64))]
 pub struct ReaderSide {
     head: AtomicU64,
@@ -151,6 +154,11 @@ const CORRUPT: Error = Error::System {
     errno: Errno::EBADMSG,
 };
 
+const NO_ROOM: Error = Error::System {
+    syscall: "queue",
+    errno: Errno::ENOMEM,
+};
+
 impl Ring<'_> {
     fn tail(self) -> Mark {
         Mark(self.writer.tail.load(SeqCst))
@@ -179,12 +187,7 @@ impl Ring<'_> {
     }
 
     fn header(&self, offset: u64) -> Result<&[AtomicU64; 2]> {
-        if offset > self.memory.size() - HEADER || !offset.is_multiple_of(UNIT) {
-            return Err(CORRUPT);
-        }
-        let address = self.memory.at(offset, HEADER).cast();
-        // SAFETY: it lies in the memory, aligned; all accesses to headers are atomic.
-        Ok(unsafe { address.as_ref() })
+        self.memory.words(offset).ok_or(CORRUPT)
     }
 
     /// The run that is being written.
@@ -236,16 +239,12 @@ impl Ring<'_> {
     /// Where a message of `length` bytes goes.
     fn place(&self, length: u64) -> Result<Spot> {
         let size = self.memory.size();
-        let no_room = Error::System {
-            syscall: "queue",
-            errno: Errno::ENOMEM,
-        };
         // With room for a jump behind it.
         let needed = length
             .checked_add(UNIT)
             .map(|length| HEADER + round_up(length - UNIT) + HEADER)
             .filter(|&needed| needed <= size)
-            .ok_or(no_room)?;
+            .ok_or(NO_ROOM)?;
         let mut plan = self.find(needed);
         if self.grows(&plan, needed) && self.await_reader(needed) {
             plan = self.find(needed);
@@ -262,14 +261,18 @@ impl Ring<'_> {
             self.begin_run(run, tail.count(), is_low, high);
         }
         if begin > size - needed {
-            return Err(Error::System {
-                syscall: "queue",
-                errno: Errno::ENOMEM,
-            });
+            return Err(NO_ROOM);
+        }
+        // Messages lie one behind the other. Pages up to a place that somebody has scribbled could be all that the system has.
+        if begin > self.populated() + needed + STEP {
+            return Err(CORRUPT);
         }
         self.populate(begin + needed)?;
         if begin != end {
-            if end + HEADER > self.writer.populated.load(Relaxed) {
+            if end > size - HEADER {
+                return Err(CORRUPT);
+            }
+            if end + HEADER > self.populated() {
                 self.memory.populate(end / STEP * STEP..end + HEADER)?;
             }
             let [mark, target] = self.header(end)?;
@@ -286,12 +289,12 @@ impl Ring<'_> {
 
     /// Whether a message takes pages that are not there yet.
     fn grows(&self, plan: &Plan<'_>, needed: u64) -> bool {
-        plan.begin + needed > self.writer.populated.load(Relaxed)
+        plan.begin.saturating_add(needed) > self.populated()
     }
 
     /// Spins for a reader that is at work to make room, not for longer than new pages take. Whether it did.
     fn await_reader(&self, needed: u64) -> bool {
-        if self.is_empty() || self.writer.populated.load(Relaxed) < SOFT {
+        if self.is_empty() || self.populated() < SOFT {
             return false;
         }
         // New pages take about as long as a round for each so many bytes.
@@ -322,9 +325,14 @@ impl Ring<'_> {
         run.high.store(high.max(UNIT), SeqCst);
     }
 
+    /// There are pages up to here.
+    fn populated(&self) -> u64 {
+        self.writer.populated.load(Relaxed).min(self.memory.size())
+    }
+
     /// Sees to it that there are pages up to `end`.
     fn populate(&self, end: u64) -> Result<()> {
-        let populated = self.writer.populated.load(Relaxed).min(self.memory.size());
+        let populated = self.populated();
         if end <= populated {
             return Ok(());
         }
@@ -338,14 +346,11 @@ impl Ring<'_> {
     pub fn write(self, parts: &[&[u8]]) -> Result<()> {
         let length = parts.iter().map(|part| part.len() as u64).sum();
         let spot = self.place(length)?;
-        let mut at = self.memory.at(spot.data, length).as_ptr();
+        let mut at = spot.data;
         for part in parts {
-            // SAFETY: there is room for all parts, which no reader looks at before the tail is beyond them, and no other
-            // writer writes to.
-            unsafe {
-                at.copy_from_nonoverlapping(part.as_ptr(), part.len());
-                at = at.add(part.len());
-            }
+            // SAFETY: no reader looks at it before the tail is beyond it, and no other writer writes to it.
+            unsafe { self.memory.write(at, part) };
+            at += part.len() as u64;
         }
         self.writer.tail.store(spot.next.0, SeqCst);
         Ok(())
@@ -355,8 +360,14 @@ impl Ring<'_> {
     fn oldest(self) -> Result<Option<(u64, u64)>> {
         let head = self.head();
         let tail = Mark(self.writer.tail.load(Acquire));
-        if tail.count() == head.count() {
+        let count = tail.count().wrapping_sub(head.count());
+        if count == 0 {
             return Ok(None);
+        }
+        // What lies in shared memory is not believed.
+        let end = self.populated();
+        if u64::from(count) > end / HEADER {
+            return Err(CORRUPT);
         }
         let mut offset = head.offset();
         let mut length = self.header(offset)?[0].load(Relaxed);
@@ -364,11 +375,11 @@ impl Ring<'_> {
             offset = self.header(offset)?[1].load(Relaxed);
             length = self.header(offset)?[0].load(Relaxed);
         }
-        // What lies in shared memory is not believed.
-        if length > self.memory.size() - HEADER - offset {
+        let data = offset + HEADER;
+        if data > end || length > end - data {
             return Err(CORRUPT);
         }
-        Ok(Some((offset + HEADER, length)))
+        Ok(Some((data, length)))
     }
 
     /// The length of the oldest message. By one reader at a time.
@@ -382,10 +393,9 @@ impl Ring<'_> {
             return Ok(None);
         };
         if length <= into.len() as u64 {
-            let from = self.memory.at(data, length).as_ptr();
-            // SAFETY: the range was checked, and no writer writes to it before the head is beyond it. Should another process
-            // break that rule, these are bytes all the same.
-            unsafe { into.as_mut_ptr().copy_from_nonoverlapping(from, length as usize) };
+            // SAFETY: no writer writes to it before the head is beyond it. Should another process break that rule, these are
+            // bytes all the same.
+            unsafe { self.memory.read(data, &mut into[..length as usize]) };
             self.advance(data, length);
         }
         Ok(Some(length))
@@ -408,13 +418,13 @@ impl Ring<'_> {
     /// Whether an empty queue has more memory than it should keep.
     #[must_use]
     pub fn is_bloated(self) -> bool {
-        self.writer.populated.load(Relaxed) > KEEP && self.is_empty()
+        self.populated() > KEEP && self.is_empty()
     }
 
     /// Gives memory back after a burst. With writers and readers kept out.
     pub fn shrink(self) {
-        let populated = self.writer.populated.load(Relaxed).min(self.memory.size());
-        if !self.is_bloated() {
+        let populated = self.populated();
+        if populated <= KEEP || !self.is_empty() {
             return;
         }
         // The next message begins at the tail, or where a jump from there leads.
@@ -435,12 +445,10 @@ mod tests {
 
     impl Parts {
         fn new() -> Self {
-            // SAFETY: both sides are valid as all zeros: that is how they lie in fresh shared memory.
-            let (writer, reader) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
             Self {
                 memory: Sparse::create().unwrap(),
-                writer,
-                reader,
+                writer: WriterSide::default(),
+                reader: ReaderSide::default(),
             }
         }
 
@@ -561,5 +569,18 @@ mod tests {
             parts.writer.tail.store(mark, SeqCst);
             let _ = ring.write(&[b"hello"]);
         }
+    }
+
+    #[test]
+    fn no_pages_are_asked_for_up_to_a_place_where_no_message_can_be() {
+        let parts = Parts::new();
+        let ring = parts.ring();
+        ring.write(&[b"hello"]).unwrap();
+        let populated = parts.writer.populated.load(SeqCst);
+        parts.writer.tail.store(1 << 60 | 1, SeqCst);
+        assert_eq!(ring.write(&[b"hello"]), Err(CORRUPT));
+        assert_eq!(parts.writer.populated.load(SeqCst), populated);
+        parts.reader.head.store(1 << 60, SeqCst);
+        assert_eq!(ring.peek(), Err(CORRUPT));
     }
 }

@@ -4,9 +4,10 @@
 //! A parent takes a seat for its child before the fork: so whoever looks knows of every process that may have inherited
 //! something, from the first moment on.
 
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::AtomicU8;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use crate::error::{Error, Result};
 use crate::sys::process_state::{self, Existence};
 use crate::sys::semaphore::Semaphore;
@@ -28,8 +29,20 @@ const CLOCK_TOLERANCE_NS: u64 = 20_000_000;
 
 const NAME_BYTES: usize = 48;
 
+#[derive(Debug)]
+#[repr(transparent)]
+struct Name([AtomicU8; NAME_BYTES]);
+
+#[cfg(any(test, loom))]
+impl Default for Name {
+    fn default() -> Self {
+        Self([const { AtomicU8::new(0) }; NAME_BYTES])
+    }
+}
+
 /// A seat, in shared memory; all zeros when nobody has had it.
 #[derive(Debug)]
+#[cfg_attr(any(test, loom), derive(Default))]
 #[repr(C, align(128))]
 pub struct Member {
     id: AtomicU32,
@@ -40,7 +53,7 @@ pub struct Member {
     ended: AtomicU64,
     status: AtomicU32,
     _reserved: u32,
-    name: [AtomicU8; NAME_BYTES],
+    name: Name,
     /// Posted for whoever waits without blocking.
     pub doorbell: Semaphore,
 }
@@ -112,7 +125,7 @@ impl<'a> Members<'a> {
             seat.pid.store(std::process::id(), SeqCst);
             seat.since.store(0, SeqCst);
             seat.status.store(0, SeqCst);
-            seat.name[0].store(0, SeqCst);
+            seat.name.0[0].store(0, SeqCst);
             seat.doorbell.reset();
             seat.ended.store(0, SeqCst);
             return Ok(id);
@@ -146,7 +159,7 @@ impl<'a> Members<'a> {
             end -= 1;
         }
         let bytes = name.as_bytes()[..end].iter().chain(std::iter::once(&0));
-        for (cell, &byte) in seat.name.iter().zip(bytes) {
+        for (cell, &byte) in seat.name.0.iter().zip(bytes) {
             cell.store(byte, SeqCst);
         }
     }
@@ -236,6 +249,7 @@ impl Member {
     fn name(&self) -> String {
         let bytes: Vec<u8> = self
             .name
+            .0
             .iter()
             .map(|cell| cell.load(SeqCst))
             .take_while(|&byte| byte != 0)
@@ -249,10 +263,7 @@ mod tests {
     use super::*;
 
     fn table(seats: usize) -> (Vec<Member>, AtomicU32) {
-        let seats = (0..seats)
-            // SAFETY: a seat is valid as all zeros: that is how it lies in fresh shared memory.
-            .map(|_| unsafe { std::mem::zeroed::<Member>() })
-            .collect();
+        let seats = (0..seats).map(|_| Member::default()).collect();
         (seats, AtomicU32::new(0))
     }
 

@@ -4,7 +4,9 @@
 //! it with the last of them, however they end. What lies in it is written by several processes, any of which may be killed
 //! between two instructions. So a state is one word, changed by one atomic instruction; where it needs two, whoever comes
 //! next can tell and finish. And nothing read from it is trusted: numbers are checked before they are used.
+#[cfg_attr(loom, path = "../loom/arena.rs")]
 pub mod arena;
+#[cfg(not(loom))]
 pub mod heap;
 pub mod members;
 pub mod records;

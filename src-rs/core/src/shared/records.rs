@@ -4,7 +4,7 @@
 //! A record's state is one word: who owns it, how it stands, and a serial number that grows with each use. So whoever has
 //! read a record and changes its state by comparing with what was read knows that it was the same one all the time.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use crate::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 
 use crate::error::{Error, Result};
 use crate::shared::members::{Look, MemberId, Members};
@@ -67,6 +67,7 @@ impl State {
 
 /// What is found by going through all records; apart from the rest, so that this reads little memory.
 #[derive(Debug)]
+#[cfg_attr(any(test, loom), derive(Default))]
 #[repr(C)]
 pub struct Head {
     state: AtomicU64,
@@ -75,6 +76,7 @@ pub struct Head {
 
 /// The rest of a record.
 #[derive(Debug)]
+#[cfg_attr(any(test, loom), derive(Default))]
 #[repr(C, align(64))]
 pub struct Body {
     /// Order of waiting.
@@ -344,15 +346,10 @@ mod tests {
 
     impl Memory {
         fn new() -> Self {
-            // SAFETY: heads, bodies and seats are valid as all zeros: that is how they lie in fresh shared memory.
-            let zeroed = || unsafe { std::mem::zeroed::<(Head, Body, Member)>() };
-            let (mut heads, mut bodies, mut seats) = (Vec::new(), Vec::new(), Vec::new());
-            for _ in 0..64 {
-                let (head, body, seat) = zeroed();
-                heads.push(head);
-                bodies.push(body);
-                seats.push(seat);
+            fn make<T: Default>() -> Vec<T> {
+                std::iter::repeat_with(T::default).take(64).collect()
             }
+            let (heads, bodies, seats) = (make(), make(), make());
             let (used, last) = (AtomicU32::new(0), AtomicU32::new(0));
             Self {
                 heads,

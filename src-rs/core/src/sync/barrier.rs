@@ -1,6 +1,6 @@
 //! A barrier: a word with the round, how many have arrived, whether it is broken and why, and how the last rounds ended.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use crate::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::Instant;
 
 use super::wait::{ASK_EVERY, Queued, Taken};

@@ -1,7 +1,7 @@
 //! A flag that many can wait for: a word with the flag, a bit that says that somebody sleeps, and how often it was set, so
 //! that nobody misses a flag that is cleared again at once.
 
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use crate::atomic::{AtomicU32, Ordering::SeqCst};
 
 use super::wait::{Taken, Want};
 use crate::error::Result;

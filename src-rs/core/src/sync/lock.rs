@@ -3,7 +3,7 @@
 //!
 //! JavaScript takes and gives back a lock that nobody else wants by itself, with one atomic instruction on the word.
 
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use crate::atomic::{AtomicU32, Ordering::SeqCst};
 
 use super::wait::{Taken, Want};
 use crate::error::Result;

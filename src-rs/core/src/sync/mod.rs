@@ -6,6 +6,7 @@
 //! that died with a process costs time and nothing else.
 pub mod barrier;
 pub mod condition;
+#[cfg(not(loom))]
 pub mod doorbell;
 pub mod event;
 pub mod lock;

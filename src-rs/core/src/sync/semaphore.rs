@@ -8,7 +8,7 @@
 //! A process that gives back more than it holds gives for somebody else, nobody knows for whom. That has an account of its
 //! own, so that what the process takes later is not mistaken for it.
 
-use std::sync::atomic::{
+use crate::atomic::{
     AtomicU32, AtomicU64,
     Ordering::{Release, SeqCst},
 };
@@ -167,7 +167,7 @@ impl Semaphore {
             if value < 0 {
                 return Change::TooLow;
             }
-            if value > i64::from(self.max.load(SeqCst)) {
+            if by > 0 && value > i64::from(self.max.load(SeqCst)) {
                 return Change::TooHigh;
             }
             let number = number_of(body.ledger.load(SeqCst)).wrapping_add(1);

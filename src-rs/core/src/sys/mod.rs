@@ -16,6 +16,7 @@ pub mod semaphore;
 pub mod shared_memory;
 pub mod signal;
 pub mod socket;
+#[cfg_attr(loom, path = "../loom/sparse.rs")]
 pub mod sparse;
 #[cfg(target_os = "linux")]
 pub mod stub;

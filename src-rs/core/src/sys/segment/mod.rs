@@ -97,6 +97,7 @@ impl Segment {
 }
 
 /// A file without a name, for memory that processes share: empty, close-on-exec.
+#[cfg_attr(loom, allow(dead_code, reason = "for queues"))]
 pub(crate) fn unnamed_file() -> Result<OwnedFd> {
     system::open()
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 
+use crate::atomic::AtomicU64;
 use crate::error::{Error, Result};
 use crate::sys::segment::{file_size_limit, map, resize, size_of_file, unnamed_file};
 
@@ -78,6 +79,47 @@ impl Sparse {
         );
         // SAFETY: it lies in the mapping, as was just checked.
         unsafe { self.base.add(offset as usize) }
+    }
+
+    /// The two words at `offset`; `None` unless they are part of it and lie at a multiple of their size.
+    #[must_use]
+    pub fn words(&self, offset: u64) -> Option<&[AtomicU64; 2]> {
+        const SIZE: u64 = size_of::<[AtomicU64; 2]>() as u64;
+        if offset > self.size.checked_sub(SIZE)? || !offset.is_multiple_of(SIZE) {
+            return None;
+        }
+        let address = self.at(offset, SIZE).cast();
+        // SAFETY: it lies in the mapping, aligned. Whoever uses the range for bytes has it for himself.
+        Some(unsafe { address.as_ref() })
+    }
+
+    /// Puts `bytes` at `offset`.
+    ///
+    /// # Safety
+    /// Nobody else uses the range meanwhile.
+    ///
+    /// # Panics
+    /// If it is not part of the memory.
+    pub unsafe fn write(&self, offset: u64, bytes: &[u8]) {
+        let to = self.at(offset, bytes.len() as u64);
+        // SAFETY: it lies in the mapping, as was checked, and nobody else uses it.
+        unsafe { to.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+
+    /// Copies the bytes at `offset`.
+    ///
+    /// # Safety
+    /// Nobody writes to the range meanwhile, but for a process that breaks the rules: these are bytes, whichever.
+    ///
+    /// # Panics
+    /// If it is not part of the memory.
+    pub unsafe fn read(&self, offset: u64, into: &mut [u8]) {
+        let from = self.at(offset, into.len() as u64);
+        // SAFETY: as in `write`.
+        unsafe {
+            into.as_mut_ptr()
+                .copy_from_nonoverlapping(from.as_ptr(), into.len());
+        };
     }
 
     /// Sees to it that there are pages for a range: touching what the system has no room for would end the process.
