@@ -263,8 +263,9 @@ impl Ring<'_> {
         if begin > size - needed {
             return Err(NO_ROOM);
         }
-        // Messages lie one behind the other. Pages up to a place that somebody has scribbled could be all that the system has.
-        if begin > self.populated() + needed + STEP {
+        // Messages lie one behind the other, but for one after the memory was given back. Pages up to a place that somebody has scribbled
+        // could be all that the system has.
+        if begin > self.populated().max(KEEP) + needed + STEP {
             return Err(CORRUPT);
         }
         self.populate(begin + needed)?;
@@ -569,6 +570,27 @@ mod tests {
             parts.writer.tail.store(mark, SeqCst);
             let _ = ring.write(&[b"hello"]);
         }
+    }
+
+    #[test]
+    fn writing_goes_on_where_memory_was_given_back() {
+        let parts = Parts::new();
+        let ring = parts.ring();
+        let large = vec![1; 3 << 20];
+        let take = |count: usize| {
+            let mut into = vec![0; large.len()];
+            for _ in 0..count {
+                assert_eq!(ring.read(&mut into), Ok(Some(large.len() as u64)));
+            }
+        };
+        (0..7).for_each(|_| ring.write(&[&large]).unwrap());
+        take(6);
+        (0..3).for_each(|_| ring.write(&[&large]).unwrap());
+        take(4);
+        assert!(ring.is_bloated());
+        ring.shrink();
+        (0..3).for_each(|_| ring.write(&[&large]).unwrap());
+        take(3);
     }
 
     #[test]
