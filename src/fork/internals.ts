@@ -5,7 +5,6 @@
  * the same in Node 20 to 26; what is missing is reported before any process is made.
  */
 import { createRequire } from 'node:module';
-import { runInThisContext } from 'node:vm';
 
 import { ForkError } from '../errors.ts';
 
@@ -88,9 +87,7 @@ class ClosureReader {
   read(fn: unknown, names: readonly string[]): Found {
     const found: Found = {};
     const box: { function?: unknown; value?: unknown } = { function: fn };
-    // Node's own, where the inspector looks: a test runner may have loaded this into another context.
-    const main = runInThisContext('globalThis') as Handover;
-    Object.defineProperty(main, handover, { value: box, configurable: true });
+    Object.defineProperty(globalThis, handover, { value: box, configurable: true });
     try {
       const expression = "globalThis[Symbol.for('node-multiprocessing.handover')].function";
       const { result } = this.#post<{ result: RemoteObject }>('Runtime.evaluate', { expression });
@@ -109,7 +106,7 @@ class ClosureReader {
         }
       }
     } finally {
-      delete main[handover];
+      delete (globalThis as Handover)[handover];
     }
     return found;
   }
