@@ -119,7 +119,7 @@ export abstract class AnyPool {
    * @throws as `get` of `AsyncResult`; ProcessError `ERR_MP_CLOSED` after `close()` or `terminate()` (Python: ValueError).
    */
   apply<A extends unknown[], R>(fn: Callable<A, R>, args?: A, kwargs?: Readonly<Record<string, unknown>>): Awaited<R> {
-    return this.applyAsync(fn, args, { kwargs }).get();
+    return this.#apply('apply()', fn, args, { kwargs }).getFor('apply()');
   }
 
   /**
@@ -133,11 +133,20 @@ export abstract class AnyPool {
     args: A | readonly [] = [],
     options: ApplyOptions<Awaited<R>> = {},
   ): AsyncResult<Awaited<R>> {
-    const runner = this.#open('applyAsync()');
+    return this.#apply('applyAsync()', fn, args, options);
+  }
+
+  #apply<A extends unknown[], R>(
+    what: string,
+    fn: Callable<A, R>,
+    args: A | readonly [] = [],
+    options: ApplyOptions<Awaited<R>>,
+  ): AsyncResult<Awaited<R>> {
+    const runner = this.#open(what);
     const { timeoutMs, signal, retries } = checkLimits(
       options,
       this.#retryLost,
-      'applyAsync()',
+      what,
       'kwargs',
       'callback',
       'errorCallback',
@@ -150,7 +159,7 @@ export abstract class AnyPool {
     }
     const result = new AsyncResult<Awaited<R>>(runner, options);
     const task = new Task({
-      fn: checkCallable(fn, 'applyAsync()'),
+      fn: checkCallable(fn, what),
       mode: Mode.apply,
       args: kwargs === undefined ? args : [...(args as unknown[]), { ...kwargs }],
       index: this.#count++,
@@ -171,7 +180,7 @@ export abstract class AnyPool {
    * @throws the error of the first item that has one, once all are done; otherwise as `apply`. What the iterable throws.
    */
   map<I, R>(fn: Callable<[item: I], R>, items: Iterable<I>, chunksize?: MapLimits | number): Awaited<R>[] {
-    return this.mapAsync(fn, items, chunksize).get();
+    return this.#map('map()', fn as Callable<never[], R>, items, chunksize, false).getFor('map()');
   }
 
   /**
@@ -192,7 +201,7 @@ export abstract class AnyPool {
     items: Iterable<A>,
     chunksize?: MapLimits | number,
   ): Awaited<R>[] {
-    return this.starmapAsync(fn, items, chunksize).get();
+    return this.#map('starmap()', fn as Callable<never[], R>, items, chunksize, true).getFor('starmap()');
   }
 
   /** Python: `starmap_async`. `starmap` that returns at once. */
@@ -208,7 +217,7 @@ export abstract class AnyPool {
     what: string,
     fn: Callable<never[], R>,
     items: Iterable<unknown>,
-    options: MapOptions<Awaited<R>> | number,
+    options: MapOptions<Awaited<R>> | number | undefined,
     isSpread: boolean,
   ): AsyncResult<Awaited<R>[]> {
     const runner = this.#open(what);

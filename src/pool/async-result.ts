@@ -85,7 +85,11 @@ export class AsyncResult<T> extends Awaitable<T> {
    * @throws InterruptedError when the program's own SIGINT, SIGTERM or SIGHUP listener has to run.
    */
   wait(timeoutMs?: number): boolean {
-    return this.#runner.waitUntil(() => this.#outcome !== undefined, checkTimeout(timeoutMs), 'wait()');
+    return this.#wait(checkTimeout(timeoutMs), 'wait()');
+  }
+
+  #wait(timeoutMs: number, what: string): boolean {
+    return this.#runner.waitUntil(() => this.#outcome !== undefined, timeoutMs, what);
   }
 
   /**
@@ -97,8 +101,13 @@ export class AsyncResult<T> extends Awaitable<T> {
    *   ProcessError `ERR_MP_TERMINATED` if the pool was; InterruptedError as in `wait`.
    */
   get(timeoutMs?: number): T {
+    return this.getFor('get()', timeoutMs);
+  }
+
+  /** @internal `get` of the call that `what` names. */
+  getFor(what: string, timeoutMs?: number): T {
     const timeout = checkTimeout(timeoutMs);
-    if (!this.wait(timeout)) throw new TimeoutError(`get(): there is no result within ${timeout} ms`);
+    if (!this.#wait(timeout, what)) throw new TimeoutError(`${what}: there is no result within ${timeout} ms`);
     return this.#open();
   }
 
