@@ -24,7 +24,7 @@ pub fn wake(word: &AtomicU32) {
 /// Sleeps while `word` is 0, for `left` at most.
 pub fn sleep(word: &AtomicU32, left: Option<Duration>) -> Slept {
     let left = left.map(|left| libc::timespec {
-        tv_sec: left.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+        tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
         tv_nsec: left.subsec_nanos().into(),
     });
     let timeout = left.as_ref().map_or(null(), std::ptr::from_ref);
