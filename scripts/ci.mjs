@@ -27,6 +27,8 @@ await runProgram(async () => {
     await suite('Rust code of other platforms', otherTargets);
     await suite(`node ${process.versions.node}`, () => runVitest([]));
     await suite('cargo', () => runCargoTests());
+    await check('models of the protocols', () => command('npm', 'run', '--silent', 'harden', '--', 'models'));
+    await check('soak', () => command('npm', 'run', '--silent', 'soak', '--', '--minutes', '0.5'));
     await systemTests();
   }
   console.log('\n== summary');
