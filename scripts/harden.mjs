@@ -1,6 +1,7 @@
-// `npm run harden -- models | address | thread | fuzz [seconds]`: checks of the Rust core that go beyond its tests.
+// `npm run harden -- models | miri | address | thread | fuzz [seconds]`: checks of the Rust core that go beyond its tests.
 //
 // models:  loom runs the locks, semaphores, rings and queues in all orders that the memory model allows
+// miri:    what needs no kernel, under Miri; needs `rustup toolchain install nightly -c miri -c rust-src`
 // address: the core's tests under AddressSanitizer
 // thread:  those of shared memory under ThreadSanitizer
 // fuzz:    each fuzz target for so many seconds; needs `cargo install cargo-fuzz`
@@ -14,11 +15,29 @@ const CORE = ['test', '-p', 'node-multiprocessing-core', '--locked'];
 /** Modules without a child process: the sanitizer knows only threads. */
 const THREADED = ['queue::', 'shared::heap', 'shared::records', 'sys::semaphore', 'sys::sparse'];
 
+/** Modules, or tests of them, that make no system call which Miri does not know. */
+const PURE = [
+  'queue::ring',
+  'shared::heap',
+  'shared::records::tests::who',
+  'sync::barrier',
+  'sys::semaphore',
+  'sys::clock::tests::negative',
+  'sys::entropy',
+  'fork::maps::tests::difference',
+  'fork::maps::tests::only',
+  'uv::batch::tests::addresses',
+  'v8::random::tests::the',
+];
+/** Needs more memory than the stand-in for shared memory has. */
+const TOO_LARGE = ['--skip', 'no_pages_are_asked_for'];
+
 /** Each check has a folder of its own: other flags build everything anew. */
 const folder = (name) => ['--target-dir', at('target', name)];
 
 const checks = {
   models,
+  miri,
   address: () => sanitized('address'),
   thread: () => sanitized('thread', ['--', ...THREADED]),
   fuzz,
@@ -40,6 +59,11 @@ async function cargo(args, env) {
 function models() {
   const env = { RUSTFLAGS: '--cfg loom' };
   return cargo([...CORE, '--test', 'loom', ...folder('loom'), '--', '--nocapture'], env);
+}
+
+function miri() {
+  const tests = ['--lib', ...folder('miri'), '--', ...PURE, ...TOO_LARGE];
+  return cargo(['+nightly', 'miri', ...CORE, ...tests], { MIRIFLAGS: '-Zmiri-disable-isolation' });
 }
 
 /** Sanitizers are not stable yet, and are there all the same. */

@@ -17,6 +17,7 @@ pub mod shared_memory;
 pub mod signal;
 pub mod socket;
 #[cfg_attr(loom, path = "../loom/sparse.rs")]
+#[cfg_attr(miri, path = "../miri/sparse.rs")]
 pub mod sparse;
 #[cfg(target_os = "linux")]
 pub mod stub;
