@@ -114,7 +114,7 @@ function regex(text: string): RegExp {
 
 await new Command('bench')
   .description(
-    'Benchmarks of node-multiprocessing. Without arguments it measures everything, which takes less than 20 minutes, and writes bench/report/.',
+    'Benchmarks of node-multiprocessing. Without arguments it measures everything, which takes about 25 minutes, and writes bench/report/.',
   )
   .addArgument(new Argument('[suites...]', 'what to measure').choices(suites.map(({ name }) => name)))
   .option(
