@@ -19,6 +19,12 @@ export interface Figure {
   readonly unit?: Unit;
 }
 
+export const perSecond: Figure = {
+  head: 'per second',
+  of: (ns) => 1e9 / ns,
+  show: (value) => Math.round(value).toLocaleString('en'),
+};
+
 /** The same question to several contenders. */
 export interface Comparison {
   readonly id: string;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-import { compare, type Contender, type Figure } from '../harness/compare.ts';
+import { compare, perSecond, type Contender } from '../harness/compare.ts';
 import { compile, foreign, nodeProgram, onOneProcessor, pythonProgram } from '../harness/programs.ts';
 import type { SectionResult } from '../harness/section.ts';
 import type { Run, Suite } from '../harness/suite.ts';
@@ -36,12 +36,6 @@ const PYTHON = 'python';
 
 /** Who cannot do what. */
 const without: Readonly<Record<string, readonly string[]>> = { rlock: ['worker_threads'] };
-
-export const perSecond: Figure = {
-  head: 'per second',
-  of: (ns) => 1e9 / ns,
-  show: (value) => Math.round(value).toLocaleString('en'),
-};
 
 export const lock: Suite = {
   name: 'lock',

@@ -1,4 +1,4 @@
-import { compare, type Contender } from '../harness/compare.ts';
+import { compare, perSecond, type Contender } from '../harness/compare.ts';
 import {
   nodeProgram,
   onOneProcessor,
@@ -8,7 +8,6 @@ import {
 } from '../harness/programs.ts';
 import type { SectionResult } from '../harness/section.ts';
 import type { Run, Suite } from '../harness/suite.ts';
-import { perSecond } from '../lock/suite.ts';
 
 interface Case {
   readonly id: string;
